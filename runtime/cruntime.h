@@ -1,0 +1,313 @@
+/* cruntime.h - the one public header of libcruntime.
+ *
+ * Go programs come with GOGC, GOMEMLIMIT, gctrace and MemStats; this library gives C programs
+ * the same, over two heaps:
+ *
+ *   process heap   malloc and its family, of the whole process: always mimalloc, always counted.
+ *   managed heap   what the program asks of rt_alloc and friends: Boehm GC (collected) or
+ *                  mimalloc (freed by hand or by scope), chosen at start by CALLOCATOR.
+ *
+ * Three rules are enough to use it:
+ *   1. Link it; the variables CGC, CMEMLIMIT, CMAXPROCS, CTRACEBACK, CDEBUG and CALLOCATOR are
+ *      read before main, and a malformed one ends the program with status 2.
+ *   2. A managed pointer must never live only in process-heap memory (malloc'd blocks, a
+ *      library's structs, epoll's data): no collector looks there. Allocate in an rt_scope, or
+ *      keep the pointer in a managed object, on a stack or in a global variable.
+ *   3. Threads that touch managed memory are best started by rt_thread_start (a thread that was
+ *      not is registered at its first managed allocation, not before).
+ *
+ * Conventions, stated once. Sizes are bytes, times nanoseconds unless the name says otherwise.
+ * Every function may be called from any thread at any time after main has begun, and none from a
+ * signal handler, unless its comment says so. Questions return bool; functions that can fail
+ * return 0 or a negative errno. Allocation never returns NULL: like Go, the runtime prints one
+ * line and aborts when the operating system itself has no memory left (CMEMLIMIT is soft and
+ * never makes an allocation fail). malloc and its family keep C's contract and return NULL.
+ */
+#ifndef CRUNTIME_H
+#define CRUNTIME_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RT_VERSION "0.1.0"
+#define RT_API __attribute__((visibility("default")))
+
+/* ---- managed memory ------------------------------------------------------------------------ */
+
+/* rt_alloc - size zeroed bytes of the managed heap, aligned to 16. Under Boehm the object lives
+ * as long as it is reachable (interior pointers count); under mimalloc until rt_free. Go: new. */
+RT_API void *rt_alloc(size_t size) __attribute__((malloc, alloc_size(1), returns_nonnull));
+
+/* rt_alloc_atomic - size bytes that will never hold a pointer (strings, JSON, pixels). Not
+ * zeroed. The collector does not look inside, which makes marking several times cheaper.
+ * Go: an allocation of a noscan span. */
+RT_API void *rt_alloc_atomic(size_t size) __attribute__((malloc, alloc_size(1), returns_nonnull));
+
+/* rt_realloc - grows or shrinks a managed object, keeping its kind (scanned or atomic) under
+ * Boehm; new bytes are not zeroed. p may be NULL (then: rt_alloc); size 0 frees and returns NULL.
+ * The old pointer is dead when the new one differs. */
+RT_API void *rt_realloc(void *p, size_t size);
+
+/* rt_free - gives a managed object back. Under mimalloc at once; under Boehm it does nothing,
+ * the next cycle finds the object dead: GC_free takes a global lock. p may be NULL. */
+RT_API void rt_free(void *p);
+
+/* rt_strdup, rt_strndup - an atomic copy of a string. */
+RT_API char *rt_strdup(const char *s) __attribute__((returns_nonnull));
+RT_API char *rt_strndup(const char *s, size_t n) __attribute__((returns_nonnull));
+
+/* rt_usable_size - bytes that the managed object at p really has (its size class); 0 for NULL. */
+RT_API size_t rt_usable_size(const void *p);
+
+/* rt_add_roots - also look for managed pointers in [low, high). Needed only for memory that the
+ * program mapped itself; static data, stacks and registers are looked at anyway. No effect under
+ * mimalloc. The range must stay mapped for the life of the process. */
+RT_API void rt_add_roots(void *low, void *high);
+
+/* ---- scopes: what is allocated together dies together --------------------------------------- */
+
+/* A scope keeps everything allocated in it alive until rt_scope_end; then mimalloc frees it in
+ * bulk and Boehm forgets it. A scope is used by one thread at a time. Scopes are recycled:
+ * beginning one costs no allocation once the thread has ended one. Go has no counterpart (its
+ * arenas were withdrawn); a request's context is the nearest. */
+struct rt_scope;
+
+RT_API struct rt_scope *rt_scope_begin(void) __attribute__((returns_nonnull));
+RT_API void *rt_scope_alloc(struct rt_scope *s, size_t size) __attribute__((malloc, alloc_size(2), returns_nonnull));
+RT_API void *rt_scope_alloc_atomic(struct rt_scope *s, size_t size)
+    __attribute__((malloc, alloc_size(2), returns_nonnull));
+/* rt_scope_realloc - p must be of this scope or NULL. When it was allocated atomic it stays so. */
+RT_API void *rt_scope_realloc(struct rt_scope *s, void *p, size_t size) __attribute__((returns_nonnull));
+/* rt_scope_free - lets one object of the scope go before the scope ends; p may be NULL. */
+RT_API void rt_scope_free(struct rt_scope *s, void *p);
+RT_API char *rt_scope_strdup(struct rt_scope *s, const char *text) __attribute__((returns_nonnull));
+/* rt_scope_adopt - the scope keeps (and under mimalloc frees at its end) an rt_alloc'd object. */
+RT_API void rt_scope_adopt(struct rt_scope *s, void *p);
+/* rt_scope_end - ends the scope; every pointer into it is dead. NULL is ignored. Any thread. */
+RT_API void rt_scope_end(struct rt_scope *s);
+
+/* ---- pools: objects worth using again -------------------------------------------------------- */
+
+/* Go's sync.Pool: objects put here may be got again by any thread, or vanish. A cycle moves the
+ * unused ones to a victim cache, the next cycle drops what nobody took from there, so an idle pool
+ * is empty after two cycles. Items are managed objects (from make, or rt_alloc). */
+struct rt_pool;
+
+/* rt_pool_new - make(arg) is called by rt_pool_get when the pool is empty; it returns a managed
+ * object. make may be NULL: then an empty pool gives NULL. */
+RT_API struct rt_pool *rt_pool_new(void *(*make)(void *arg), void *arg) __attribute__((returns_nonnull));
+RT_API void *rt_pool_get(struct rt_pool *pool);
+/* rt_pool_put - the caller must not touch item again. NULL is ignored. */
+RT_API void rt_pool_put(struct rt_pool *pool, void *item);
+/* rt_pool_free - drops all items; no other thread may be using the pool. */
+RT_API void rt_pool_free(struct rt_pool *pool);
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+/* rt_thread_start - pthread_create that registers the thread with both heaps before fn runs and
+ * takes it off when fn returns or the thread exits. name (at most 15 bytes, may be NULL) is what
+ * top and gdb show. attr may be NULL. Returns 0 or a negative errno. Go: the go statement. */
+RT_API int rt_thread_start(pthread_t *thread, const pthread_attr_t *attr, const char *name, void *(*fn)(void *),
+                           void *arg);
+
+/* rt_thread_poll - a point at which this thread does what a cycle or the scavenger asked of it
+ * (giving its free memory back). Allocation does so by itself; a thread that sleeps in poll(2)
+ * calls it once a turn. Costs a load and a compare when nothing was asked. */
+RT_API void rt_thread_poll(void);
+
+/* ---- knobs, while running -------------------------------------------------------------------- */
+
+/* rt_set_gc_percent - CGC while running; negative is off. Returns the old value (-1 when it was
+ * off). Takes effect at once: a heap already past the new goal is collected by the next
+ * allocation that looks. Go: debug.SetGCPercent. */
+RT_API int rt_set_gc_percent(int percent);
+
+/* rt_set_memory_limit - CMEMLIMIT while running, in bytes; INT64_MAX is off. Negative only reads.
+ * Returns the old value. Go: debug.SetMemoryLimit. */
+RT_API int64_t rt_set_memory_limit(int64_t limit_bytes);
+
+/* rt_max_procs - CMAXPROCS. Go: runtime.GOMAXPROCS(0). */
+RT_API int rt_max_procs(void);
+
+/* rt_set_traceback - CTRACEBACK while running: none, single, all, system, crash, wer, 0, 1, 2.
+ * Returns 0, or -EINVAL for another word (nothing is changed). Go: debug.SetTraceback. */
+RT_API int rt_set_traceback(const char *level);
+
+/* rt_allocator - "boehm", "mimalloc" or "libc": what CALLOCATOR chose for the managed heap. */
+RT_API const char *rt_allocator(void);
+
+/* A knob as it stands. source is "default", "environment" or "call". The strings are valid until
+ * the next rt_setting_get of the same thread. */
+struct rt_setting {
+    const char *name;
+    const char *value;
+    const char *source;
+    const char *unit;
+    const char *help;
+};
+/* rt_setting_get - the index'th knob; false when there are no more. */
+RT_API bool rt_setting_get(unsigned index, struct rt_setting *out);
+
+/* rt_env_help - writes the table of variables, their grammar, defaults and keys, to out. */
+RT_API void rt_env_help(FILE *out);
+
+/* ---- cycles ---------------------------------------------------------------------------------- */
+
+/* rt_gc - runs a full cycle and returns when it is done. Counted in NumForcedGC. Go: runtime.GC. */
+RT_API void rt_gc(void);
+
+/* rt_free_os_memory - rt_gc, then gives back to the operating system all that can be given.
+ * Go: debug.FreeOSMemory. */
+RT_API void rt_free_os_memory(void);
+
+/* Hooks. They run on the thread that runs the cycle, before it and after it, with the world
+ * running; a hook may allocate, but must not call rt_gc. RT_HOOK_PRESSURE runs when what counts
+ * toward CMEMLIMIT has passed it and a cycle did not help: drop caches there. */
+enum rt_hook_kind { RT_HOOK_CYCLE_START, RT_HOOK_CYCLE_END, RT_HOOK_PRESSURE };
+/* rt_hook_add - at most 16 hooks of a kind; returns 0 or -ENOSPC. Hooks are never removed. */
+RT_API int rt_hook_add(enum rt_hook_kind kind, void (*fn)(void *arg), void *arg);
+
+/* One finished cycle. Bytes are of the managed heap under Boehm and of the whole counted heap
+ * under mimalloc (see docs/architecture.md, "The account"). */
+struct rt_cycle {
+    uint64_t number;           /* 1 is the first */
+    uint64_t start_ns;         /* since program start */
+    uint64_t end_unix_ns;      /* wall clock */
+    uint64_t stop_ns;          /* stopping the world */
+    uint64_t concurrent_ns;    /* marking while the program ran: 0 here */
+    uint64_t pause_mark_ns;    /* marking and restarting with the world stopped */
+    uint64_t sweep_ns;         /* accounting and sweeping set-up after the world ran again */
+    uint64_t stop_cpu_ns;      /* CPU spent in each */
+    uint64_t assist_cpu_ns;    /* the collecting thread's own marking */
+    uint64_t background_cpu_ns; /* the parallel markers' */
+    uint64_t idle_cpu_ns;      /* 0 here */
+    uint64_t heap_start_bytes; /* when the cycle began */
+    uint64_t heap_end_bytes;   /* when marking ended */
+    uint64_t heap_live_bytes;  /* found live */
+    uint64_t goal_bytes;       /* the goal this cycle was meant to start at */
+    uint64_t stacks_bytes;
+    uint64_t globals_bytes;
+    uint32_t procs;        /* CMAXPROCS */
+    uint32_t gc_cpu_permille; /* share of CPU in the collector since start */
+    bool forced;
+    bool trim; /* a mimalloc cycle: gave memory back, marked nothing */
+};
+
+/* rt_cycles_read - copies up to n of the newest finished cycles, oldest first; returns how many.
+ * The last 4096 are kept whether or not gctrace is on. */
+RT_API size_t rt_cycles_read(struct rt_cycle *out, size_t n);
+
+/* rt_gctrace_format - the gctrace line of one cycle, with its newline, as Go writes it. Returns
+ * the length that the whole line has (as snprintf). Pure; may be called from a signal handler. */
+RT_API int rt_gctrace_format(char *buf, size_t size, const struct rt_cycle *c);
+
+/* ---- statistics ------------------------------------------------------------------------------ */
+
+#define RT_SIZE_CLASSES 61
+
+/* Go's runtime.MemStats, same names, same units (bytes, counts, ns); where a field cannot mean
+ * here what it means in Go, its comment says what it holds. Identities that hold in every
+ * snapshot: Alloc = HeapAlloc; HeapObjects = Mallocs - Frees; HeapSys = HeapInuse + HeapIdle;
+ * HeapReleased <= HeapIdle; Sys = the sum of the ...Sys fields. */
+struct rt_memstats {
+    uint32_t size;    /* sizeof of the struct that the library filled */
+    uint32_t version; /* 1 */
+    uint64_t Alloc;      /* = HeapAlloc */
+    uint64_t TotalAlloc; /* cumulative bytes allocated, size-class sizes */
+    uint64_t Sys;        /* HeapSys + StackSys + MSpanSys + MCacheSys + BuckHashSys + GCSys + OtherSys */
+    uint64_t Lookups;    /* 0, as in Go */
+    uint64_t Mallocs;    /* cumulative, process heap and managed heap */
+    uint64_t Frees;      /* cumulative; under Boehm a dead object counts at the cycle that found it */
+    uint64_t HeapAlloc;  /* bytes of objects allocated and not (known to be) freed */
+    uint64_t HeapSys;      /* bytes obtained for both heaps from the OS, returned ones included */
+    uint64_t HeapIdle;     /* whole free blocks and returned memory */
+    uint64_t HeapInuse;    /* HeapSys - HeapIdle */
+    uint64_t HeapReleased; /* returned to the OS and not taken again */
+    uint64_t HeapObjects;  /* Mallocs - Frees */
+    uint64_t StackInuse;   /* stack depth of registered threads when each last looked */
+    uint64_t StackSys;     /* = StackInuse: the OS gives C threads their stacks, not the heap */
+    uint64_t MSpanInuse;   /* 0: the heaps keep span data inside their own blocks (HeapSys, GCSys) */
+    uint64_t MSpanSys;     /* 0 */
+    uint64_t MCacheInuse;  /* per-thread counters in use */
+    uint64_t MCacheSys;    /* per-thread counters mapped */
+    uint64_t BuckHashSys;  /* profile tables */
+    uint64_t GCSys;        /* the collector's own tables, and the ring of cycles */
+    uint64_t OtherSys;     /* the runtime's other mappings */
+    uint64_t NextGC;       /* goal of the next cycle, in the pacer's bytes (struct rt_cycle) */
+    uint64_t LastGC;       /* end of the newest cycle, ns since 1970; 0: none yet */
+    uint64_t PauseTotalNs; /* world stopped, cumulative */
+    uint64_t PauseNs[256];  /* circular; the newest at (NumGC+255)%256 */
+    uint64_t PauseEnd[256]; /* ns since 1970 */
+    uint32_t NumGC;
+    uint32_t NumForcedGC;
+    double GCCPUFraction; /* collector's share of CMAXPROCS x elapsed since start */
+    bool EnableGC;        /* always true, as in Go */
+    bool DebugGC;         /* always false, as in Go */
+    struct {
+        uint32_t Size;
+        uint64_t Mallocs;
+        uint64_t Frees;
+    } BySize[RT_SIZE_CLASSES];
+};
+
+/* rt_read_memstats - fills *out with one consistent snapshot. Takes no lock that an allocation
+ * takes; costs some microseconds a thread. Go: runtime.ReadMemStats (but the world runs on). */
+RT_API void rt_read_memstats(struct rt_memstats *out);
+
+/* Go: debug.ReadGCStats. pause_ns and pause_end are newest first; n of them are filled. */
+struct rt_gc_stats {
+    uint64_t last_gc_unix_ns;
+    uint64_t num_gc;
+    uint64_t pause_total_ns;
+    uint32_t n;
+    uint64_t pause_ns[256];
+    uint64_t pause_end_unix_ns[256];
+};
+RT_API void rt_read_gc_stats(struct rt_gc_stats *out);
+
+/* rt_metrics_write - every metric, one `name value` a line, histograms as `name{le="x"} n` lines.
+ * Names and units are Go's runtime/metrics; ours begin with /cruntime/. */
+RT_API void rt_metrics_write(FILE *out);
+
+/* rt_memstats_write_json - a snapshot as Go's expvar prints it (names and order of Go). */
+RT_API void rt_memstats_write_json(FILE *out, const struct rt_memstats *ms);
+
+/* ---- /debug over any server ------------------------------------------------------------------- */
+
+/* A request for a path under /debug/, whatever server it came by. Strings need not end in NUL. */
+struct rt_debug_request {
+    const char *method;
+    size_t method_len;
+    const char *path; /* from /debug/ on, without the query */
+    size_t path_len;
+    const char *query; /* without the question mark */
+    size_t query_len;
+    const char *body;
+    size_t body_len;
+    bool loopback; /* the peer is on 127.0.0.0/8 or ::1; others are answered 403 */
+};
+/* The answer. body was malloc'd: rt_debug_response_release frees it. */
+struct rt_debug_response {
+    int status;
+    const char *content_type;
+    const char *allow; /* for the Allow header of a 405, else NULL */
+    char *body;
+    size_t body_len;
+};
+/* rt_debug_handle - answers /debug/memstats, /debug/vars, /debug/gctrace, /debug/metrics,
+ * /debug/settings, POST /debug/gc and POST /debug/settings. Always fills *out; an unknown path is
+ * 404, a wrong method 405, a bad value 400 with one sentence. May run a cycle (POST /debug/gc). */
+RT_API void rt_debug_handle(const struct rt_debug_request *req, struct rt_debug_response *out);
+RT_API void rt_debug_response_release(struct rt_debug_response *res);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

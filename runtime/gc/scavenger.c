@@ -1,0 +1,136 @@
+/* scavenger.c - the background thread: gives memory back, and runs the cycles that nobody else may.
+ *
+ * Five times a second, or when woken, it looks whether
+ *   - the process heap reached a goal (CALLOCATOR=mimalloc) or passed the limit inside malloc,
+ *     where no cycle can run: runs it;
+ *   - nothing was collected for two minutes although something was allocated: runs a cycle;
+ *   - mimalloc holds more than its live blocks and a tenth: asks every thread to give back.
+ * Boehm can return memory only while it collects, so the managed heap's share goes back with a
+ * cycle (cycle.c, should_release). Giving back costs page faults and madvise calls in the threads
+ * that do it; what they report is held to 1 % of one processor by waiting longer, and an ask that
+ * changed nothing is not repeated before the heap has grown.
+ *
+ * The thread itself must not allocate: a mimalloc heap of its own would hold a megabyte.
+ */
+#include "runtime/gc/cycle.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <time.h>
+#include "runtime/gc/control.h"
+#include "runtime/gc/scavenge_pace.h"
+#include "runtime/gc/state.h"
+#include "runtime/heap/account.h"
+#include "runtime/heap/backend.h"
+#include "runtime/heap/managed.h"
+#include "runtime/os/os.h"
+
+#define TICK_NS 200000000
+#define PERIODIC_NS (UINT64_C(120) * 1000000000) /* Go's forcegcperiod */
+#define STACK_BYTES (128 << 10)
+
+static sem_t wake;
+static bool asked; /* a wake is under way: one post is enough */
+
+void rt__scavenger_wake(void)
+{
+    if (!__atomic_exchange_n(&asked, true, __ATOMIC_RELAXED)) {
+        sem_post(&wake);
+    }
+}
+
+static void wait_for_tick(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += TICK_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    while (sem_clockwait(&wake, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR) {
+    }
+    __atomic_store_n(&asked, false, __ATOMIC_RELAXED);
+}
+
+static void run_due_cycle(uint64_t now_ns)
+{
+    uint64_t heap_bytes = rt__gc_heap_bytes();
+    if (heap_bytes >= rt__gc_goal(heap_bytes).goal_bytes) {
+        rt__gc_run(RT__GC_GOAL);
+        return;
+    }
+    uint64_t last_ns = rt__gc_last_end_ns();
+    bool something = heap_bytes > RT__LOAD(rt__gc.live_bytes);
+    bool off = RT__LOAD(rt__gc.gc_percent) < 0 && rt__gc_limit() == ENV_MEMORY_LIMIT_OFF;
+    if (something && !off && now_ns - (last_ns ? last_ns : rt__os_start_ns()) >= PERIODIC_NS) {
+        rt__gc_run(RT__GC_PERIODIC);
+    }
+}
+
+static void scavenge(struct rt__scavenge_pace *pace, uint64_t now_ns)
+{
+    struct rt__held before, after;
+    struct rt__account account;
+    rt__held_read(&before);
+    rt__account_read(&account);
+    uint64_t live = account.alloc_bytes - account.free_bytes;
+    live -= account.managed_alloc_bytes - account.managed_free_bytes;
+    pace->spent_ns = rt__give_back_spent_ns();
+    if (rt__scavenge_due(pace, now_ns, before.process_held, live)) {
+        rt__give_back(true);
+    }
+    rt__held_read(&after);
+    if (pace->held_bytes > after.process_held) {
+        rt__gc_note_scavenged(pace->held_bytes - after.process_held);
+    }
+    pace->held_bytes = after.process_held;
+}
+
+static void *background(void *unused)
+{
+    struct rt__scavenge_pace pace = {0};
+    (void)unused;
+    for (;;) {
+        wait_for_tick();
+        uint64_t now_ns = rt__os_now_ns();
+        run_due_cycle(now_ns);
+        scavenge(&pace, now_ns);
+    }
+    return NULL;
+}
+
+/* A forked child has no background thread; it makes its own. */
+static void start_thread(void)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    sigset_t all, old;
+    sem_init(&wake, 0, 0);
+    asked = false;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    /* The program's signals are the program's threads' business; the collector's own stay open. */
+    sigfillset(&all);
+    sigdelset(&all, SIGPWR);
+    sigdelset(&all, SIGXCPU);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int error = pthread_create(&thread, &attr, background, NULL);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attr);
+    if (error == 0) {
+        pthread_setname_np(thread, "rt-scavenger");
+    } else {
+        rt__os_print("%s: no background thread (%d): memory goes back at cycles only\n", rt__os_program(), error);
+    }
+}
+
+void rt__scavenger_start(const struct env_settings *settings)
+{
+    (void)settings;
+    start_thread();
+    pthread_atfork(NULL, NULL, start_thread);
+}

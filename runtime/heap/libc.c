@@ -1,0 +1,167 @@
+/* libc.c - the managed heap on the C library's malloc, for sanitizer builds and tests.
+ *
+ * There the sanitizer owns malloc and must see each block by itself, so nothing is interposed and
+ * only managed objects are counted. Cycles drop pools and measure; nothing is marked or returned.
+ */
+#ifdef RT_SANITIZE
+
+#include "runtime/heap/backend.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "runtime/heap/account.h"
+#include "runtime/heap/managed.h"
+#include "runtime/heap/process.h"
+#include "runtime/heap/watcher.h"
+#include "runtime/os/os.h"
+
+struct rt__watcher rt__watcher;
+
+/* The process heap is the sanitizer's: nothing to count or to return. */
+void rt__process_init(void)
+{
+    rt__os_start_ns();
+}
+
+bool rt__process_fast_path(void)
+{
+    return false;
+}
+
+void rt__process_collect(bool purge)
+{
+    (void)purge;
+}
+
+void rt__process_held(uint64_t *held_bytes, uint64_t *peak_bytes)
+{
+    *held_bytes = *peak_bytes = 0;
+}
+
+static void libc_start(unsigned markers)
+{
+    (void)markers;
+}
+
+/* Blocks are tallied by their usable size rounded up to a word, so that slots stay exact. */
+static size_t tally_size(void *p)
+{
+    return (malloc_usable_size(p) + 7) & ~(size_t)7;
+}
+
+static void *counted(struct rt__thread *t, void *p, size_t size)
+{
+    if (!p) {
+        rt__out_of_memory(size);
+    }
+    rt__tally_add(&t->managed_alloc, tally_size(p));
+    rt__bump(&t->managed_bytes, tally_size(p));
+    return p;
+}
+
+static void *libc_alloc(struct rt__thread *t, size_t size)
+{
+    return counted(t, calloc(1, size ? size : 1), size);
+}
+
+static void *libc_alloc_atomic(struct rt__thread *t, size_t size)
+{
+    return counted(t, malloc(size ? size : 1), size);
+}
+
+static void libc_free(void *p)
+{
+    size_t size = tally_size(p);
+    struct rt__thread *t = rt__self();
+    if (t) {
+        rt__tally_add(&t->managed_free, size);
+    } else {
+        rt__tally_add(&rt__late_begin()->managed_free, size);
+        rt__late_end();
+    }
+    free(p);
+}
+
+static void *libc_realloc(struct rt__thread *t, void *p, size_t size)
+{
+    size_t old = malloc_usable_size(p);
+    void *q = libc_alloc_atomic(t, size);
+    memcpy(q, p, old < size ? old : size);
+    libc_free(p);
+    return q;
+}
+
+static size_t libc_usable(const void *p)
+{
+    return malloc_usable_size((void *)p);
+}
+
+static void libc_add_roots(void *low, void *high)
+{
+    (void)low;
+    (void)high;
+}
+
+static void libc_thread_start(struct rt__thread *t)
+{
+    (void)t;
+}
+
+static void libc_collect(struct rt__collection *out, bool release_memory)
+{
+    struct rt__account account;
+    (void)release_memory;
+    uint64_t start_ns = rt__os_now_ns();
+    out->allocated_bytes_at_mark = rt__managed_bytes_all();
+    rt__account_read(&account);
+    out->live_bytes = out->heap_end_bytes = account.alloc_bytes - account.free_bytes;
+    out->stop_ns = rt__os_now_ns() - start_ns;
+}
+
+static void libc_freed(struct rt__tally *out)
+{
+    rt__tally_all(out, offsetof(struct rt__thread, managed_free));
+}
+
+static void libc_held(struct rt__held *held)
+{
+    struct rt__account account;
+    rt__account_read(&account);
+    held->managed_held = account.alloc_bytes - account.free_bytes;
+    held->heap_sys += held->managed_held;
+    held->heap_held += held->managed_held;
+}
+
+static uint64_t libc_globals_bytes(void)
+{
+    return 0;
+}
+
+static void libc_describe(char *buf, size_t size)
+{
+    snprintf(buf, size, "libc: the sanitizer's malloc");
+}
+
+const struct rt__backend rt__backend_libc = {
+    .name = "libc",
+    .slots_exact = true,
+    .start = libc_start,
+    .alloc = libc_alloc,
+    .alloc_atomic = libc_alloc_atomic,
+    .alloc_root = libc_alloc,
+    .free_root = libc_free,
+    .realloc = libc_realloc,
+    .free = libc_free,
+    .usable = libc_usable,
+    .add_roots = libc_add_roots,
+    .thread_start = libc_thread_start,
+    .collect = libc_collect,
+    .freed = libc_freed,
+    .held = libc_held,
+    .globals_bytes = libc_globals_bytes,
+    .describe = libc_describe,
+};
+
+#endif

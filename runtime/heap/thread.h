@@ -1,0 +1,110 @@
+/* thread.h - what each thread counts, and the list of threads.
+ *
+ * A thread's counters are plain words that only it writes (stored with release, which costs
+ * nothing on x86, so that a reader who sees a free also sees the allocation before it); readers
+ * sum over the list without stopping anyone. A record is mapped once and never unmapped: when its
+ * thread dies it is handed, counts and all, to the next new thread, so nothing is folded or lost.
+ * Late callers - libc freeing a dying thread's last blocks after its record was given up - count
+ * into one shared record under a spin lock.
+ *
+ * Must never call malloc, nor anything that could: it runs inside it.
+ */
+#ifndef RT_HEAP_THREAD_H
+#define RT_HEAP_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "runtime/heap/sizes.h"
+
+#define rt__likely(x) __builtin_expect(!!(x), 1)
+#define rt__unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Blocks by slot, cumulative. Bytes of the small slots follow from the counts; those of larger
+ * blocks are added up. */
+struct rt__tally {
+    uint64_t n[RT__SLOTS];
+    uint64_t large_bytes;
+};
+
+struct rt__thread {
+    int64_t process_budget; /* process-heap bytes until this thread next looks at the account */
+    int64_t managed_budget; /* managed likewise */
+    int64_t process_grant;  /* what process_budget was last set to */
+    uint64_t managed_bytes; /* cumulative managed allocation: exact, for the pacer */
+    struct rt__tally process_alloc, process_free;
+    struct rt__tally managed_alloc, managed_free; /* managed_free: by hand only (libc backend) */
+
+    uint32_t give_back_seen; /* rt__give_back_epoch that this thread has acted on */
+    bool in_runtime;         /* inside a cycle or a look: do not look again */
+    bool collector_knows;    /* registered with the managed heap's collector by us */
+    uintptr_t stack_base, stack_low; /* stack_low: where the stack stood at the last look */
+    struct rt_scope *scopes; /* ended scopes, kept for the next rt_scope_begin */
+    uint32_t scopes_kept;
+    uint32_t index; /* 0, 1, 2... in order of first use; pools pick a shard by it */
+    pid_t tid;
+    bool in_use; /* atomic */
+    struct rt__thread *next;
+};
+
+extern __thread struct rt__thread *rt__self_ptr __attribute__((tls_model("initial-exec")));
+extern struct rt__thread *rt__threads; /* atomic head; only ever grows */
+
+/* The calling thread's record, made at its first call; NULL when the thread is past its end: then
+ * count with rt__late_begin/end. */
+struct rt__thread *rt__self_slow(void);
+static inline struct rt__thread *rt__self(void)
+{
+    struct rt__thread *t = rt__self_ptr;
+    return rt__likely(t != NULL) ? t : rt__self_slow();
+}
+
+/* The shared record of late callers, locked. */
+struct rt__thread *rt__late_begin(void);
+void rt__late_end(void);
+
+/* What a managed backend does when a thread that it knows ends; set once at start. */
+extern void (*rt__thread_on_exit)(struct rt__thread *t);
+
+static inline struct rt__thread *rt__threads_first(void)
+{
+    return __atomic_load_n(&rt__threads, __ATOMIC_ACQUIRE);
+}
+
+#ifdef RT_NO_COUNT /* bench/ only: what counting costs is measured against this */
+#define RT__COUNTING 0
+#else
+#define RT__COUNTING 1
+#endif
+
+static inline void rt__bump(uint64_t *word, uint64_t by)
+{
+    if (RT__COUNTING) {
+        __atomic_store_n(word, *word + by, __ATOMIC_RELEASE);
+    }
+}
+
+/* Counts one block whose size (of its size class, not as asked) is `size`. */
+static inline void rt__tally_add(struct rt__tally *t, size_t size)
+{
+    if (rt__likely(size <= RT__SMALL_MAX)) {
+        rt__bump(&t->n[size >> 3], 1);
+    } else {
+        rt__bump(&t->n[rt__slot_of_large(size)], 1);
+        rt__bump(&t->large_bytes, size);
+    }
+}
+
+/* dst += src, reading src as another thread may be writing it. */
+void rt__tally_sum(struct rt__tally *dst, const struct rt__tally *src);
+uint64_t rt__tally_blocks(const struct rt__tally *t);
+/* Bytes, where slot i of the small slots stands for blocks of block_size(i): mimalloc counts the
+ * request's words and gives the class's block; Boehm's slots are exact. */
+uint64_t rt__tally_bytes(const struct rt__tally *t, bool slots_are_exact);
+
+/* Sum over all threads, living and dead, of the tally at `offset` in struct rt__thread. */
+void rt__tally_all(struct rt__tally *out, size_t offset);
+/* Exact cumulative managed bytes of all threads. */
+uint64_t rt__managed_bytes_all(void);
+
+#endif

@@ -1,0 +1,49 @@
+/* os.h - the seam: everything the runtime asks of the operating system, in one place that a test
+ * can stand in for. Contract, stated once: functions here never allocate from either heap, never
+ * take a lock that allocation takes, and may be called before main. Sizes are bytes, times ns.
+ */
+#ifndef RT_OS_H
+#define RT_OS_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* ---- clock.c ---- */
+uint64_t rt__os_now_ns(void);         /* monotonic */
+uint64_t rt__os_unix_ns(void);        /* wall clock */
+uint64_t rt__os_thread_cpu_ns(void);  /* of the calling thread */
+uint64_t rt__os_process_cpu_ns(void); /* of the whole process */
+/* CPU time of another thread of this process, 0 when it is gone. */
+uint64_t rt__os_thread_cpu_of_ns(pid_t tid);
+/* Program start on rt__os_now_ns's clock: taken at the runtime's first call, before main. */
+uint64_t rt__os_start_ns(void);
+
+/* ---- pages.c: the runtime's own memory, accounted by what it is for ---- */
+enum rt__os_use { RT__OS_MCACHE, RT__OS_BUCKETS, RT__OS_GC, RT__OS_OTHER, RT__OS_USES };
+/* Zeroed, page-aligned memory; aborts with one line when the system has none. */
+void *rt__os_map(size_t size, enum rt__os_use use);
+void rt__os_unmap(void *p, size_t size, enum rt__os_use use);
+/* Bytes mapped for a use. Memory counts when mapped, touched or not, as in Go. */
+uint64_t rt__os_mapped(enum rt__os_use use);
+/* Resident set of the process in bytes, from /proc/self/statm; 0 when unreadable. */
+uint64_t rt__os_rss(void);
+
+/* ---- report.c: the one way to stderr ---- */
+/* Formats into a bounded buffer and writes it with one write(2): a line is never torn between
+ * threads. Cut at 1024 bytes; the newline is kept. */
+void rt__os_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* `PROGRAM: message` on stderr, then _exit(status). */
+void rt__os_die(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));
+const char *rt__os_program(void);
+
+/* ---- threads.c ---- */
+pid_t rt__os_tid(void);
+/* Base (highest address) of the calling thread's stack; NULL if unknown. */
+void *rt__os_stack_base(void);
+/* Calls found(tid, arg) for each thread of the process whose name begins with prefix. */
+void rt__os_threads_named(const char *prefix, void (*found)(pid_t tid, void *arg), void *arg);
+
+#endif

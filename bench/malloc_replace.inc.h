@@ -9,8 +9,9 @@
  * The including file names BENCH_NAME, BENCH_MALLOC and BENCH_FREE, and BENCH_CHECK(pairs), which
  * may end the program when the allocator that ran was not the one meant. The sequence of sizes and
  * places is the same in each run (fixed seeds); the number of pairs is not, because a run is boxed
- * in time. One line is printed; the drivers (bench/run-malloc) compare lines of interleaved runs.
- * A figure of one run says nothing: machines differ, and so do minutes on one machine.
+ * in time. One line is printed, with the time on the clock and the threads' own CPU time a pair:
+ * the second leaves out what other processes took of the CPUs. bench/run-malloc compares it between
+ * interleaved runs; a figure of one run says nothing: machines differ, and so do minutes on one.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -36,13 +37,14 @@ struct worker {
     uint64_t box_ns;
     uint64_t pairs;
     uint64_t elapsed_ns;
+    uint64_t cpu_ns;
 };
 
-static uint64_t now_ns(void)
+static uint64_t now_ns(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
@@ -93,18 +95,20 @@ static void replace(struct worker *w, uint64_t pairs)
 static void *work(void *arg)
 {
     struct worker *w = arg;
-    uint64_t begin_ns, end_ns;
+    uint64_t begin_ns, begin_cpu_ns, end_ns;
 
     for (size_t i = 0; i < w->live_count; i++)
         w->live[i] = make_object(size_of(next_random(&w->random)));
     replace(w, WARM_UP_FACTOR * w->live_count);
     pthread_barrier_wait(w->start);
-    begin_ns = now_ns();
+    begin_ns = now_ns(CLOCK_MONOTONIC);
+    begin_cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
     do {
         replace(w, CHUNK_PAIRS);
         w->pairs += CHUNK_PAIRS;
-        end_ns = now_ns();
+        end_ns = now_ns(CLOCK_MONOTONIC);
     } while (end_ns - begin_ns < w->box_ns);
+    w->cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID) - begin_cpu_ns;
     w->elapsed_ns = end_ns - begin_ns;
     pthread_barrier_wait(w->start); /* nobody tears down while another is still on the clock */
     for (size_t i = 0; i < w->live_count; i++)
@@ -115,7 +119,7 @@ static void *work(void *arg)
 static void run(struct worker *workers, unsigned threads)
 {
     pthread_barrier_t start;
-    uint64_t pairs = 0, elapsed_ns = 0;
+    uint64_t pairs = 0, elapsed_ns = 0, cpu_ns = 0;
 
     pthread_barrier_init(&start, NULL, threads);
     for (unsigned i = 0; i < threads; i++) {
@@ -129,11 +133,13 @@ static void run(struct worker *workers, unsigned threads)
         pthread_join(workers[i].thread, NULL);
         pairs += workers[i].pairs;
         elapsed_ns += workers[i].elapsed_ns;
+        cpu_ns += workers[i].cpu_ns;
     }
     pthread_barrier_destroy(&start);
     BENCH_CHECK(pairs);
-    printf(BENCH_NAME " threads=%u live=%zu pairs=%llu ns_per_pair=%.3f\n", threads, workers[0].live_count,
-           (unsigned long long)pairs, (double)elapsed_ns / (double)pairs);
+    printf(BENCH_NAME " threads=%u live=%zu pairs=%llu ns_per_pair=%.3f cpu_ns_per_pair=%.3f\n", threads,
+           workers[0].live_count, (unsigned long long)pairs, (double)elapsed_ns / (double)pairs,
+           (double)cpu_ns / (double)pairs);
 }
 
 static int usage(void)

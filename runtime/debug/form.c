@@ -26,14 +26,15 @@ static int decode(char out[RT__FORM_TEXT], const char *p, const char *end)
         if (c == '+') {
             c = ' ';
         } else if (c == '%') {
-            int high = end - p >= 2 ? hex_digit(p[0]) : -1;
-            int low = end - p >= 2 ? hex_digit(p[1]) : -1;
-            c = high < 0 || low < 0 ? 0 : high << 4 | low;
-            p += 2;
+            if (end - p < 2 || hex_digit(p[0]) < 0 || hex_digit(p[1]) < 0)
+                result = -1;
+            else
+                c = hex_digit(p[0]) << 4 | hex_digit(p[1]);
+            p += result == 0 ? 2 : 0;
         }
         if (c == 0 || n == RT__FORM_TEXT - 1)
             result = -1;
-        else
+        if (result == 0)
             out[n++] = (char)c;
     }
     out[n] = '\0';

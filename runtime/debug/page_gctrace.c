@@ -65,28 +65,16 @@ static void write_lines(FILE *out, const struct rt_cycle *cycles, size_t n)
 
 static void write_cycle(FILE *out, const struct rt_cycle *c)
 {
-#define FIELD(name) {#name, offsetof(struct rt_cycle, name)}
+#define FIELD(name) #name, offsetof(struct rt_cycle, name)
     static const struct {
         const char *name;
         size_t offset;
     } fields[] = {
-        FIELD(number),
-        FIELD(start_ns),
-        FIELD(end_unix_ns),
-        FIELD(stop_ns),
-        FIELD(concurrent_ns),
-        FIELD(pause_mark_ns),
-        FIELD(sweep_ns),
-        FIELD(stop_cpu_ns),
-        FIELD(assist_cpu_ns),
-        FIELD(background_cpu_ns),
-        FIELD(idle_cpu_ns),
-        FIELD(heap_start_bytes),
-        FIELD(heap_end_bytes),
-        FIELD(heap_live_bytes),
-        FIELD(goal_bytes),
-        FIELD(stacks_bytes),
-        FIELD(globals_bytes),
+        {FIELD(number)},         {FIELD(start_ns)},          {FIELD(end_unix_ns)}, {FIELD(stop_ns)},
+        {FIELD(concurrent_ns)},  {FIELD(pause_mark_ns)},     {FIELD(sweep_ns)},    {FIELD(stop_cpu_ns)},
+        {FIELD(assist_cpu_ns)},  {FIELD(background_cpu_ns)}, {FIELD(idle_cpu_ns)}, {FIELD(heap_start_bytes)},
+        {FIELD(heap_end_bytes)}, {FIELD(heap_live_bytes)},   {FIELD(goal_bytes)},  {FIELD(stacks_bytes)},
+        {FIELD(globals_bytes)},
     };
 #undef FIELD
     fputc('{', out);

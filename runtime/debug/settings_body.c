@@ -14,8 +14,8 @@
 #include "runtime/debug/form.h"
 #include "runtime/stats/json_text.h"
 
-#define TEXT_BYTES 64   /* longest name or value that can mean anything, with room to spare */
-#define SHOWN_BYTES 32  /* of an unknown field's name */
+#define TEXT_BYTES 64  /* longest name or value that can mean anything, with room to spare */
+#define SHOWN_BYTES 32 /* of an unknown field's name */
 #define FIELDS "\"gc_percent\" and \"memory_limit\""
 
 struct reader {
@@ -214,29 +214,23 @@ static int skip_digits(struct reader *r)
     return 0;
 }
 
-/* *is_integer: no fraction, no exponent. */
-static int read_number(struct reader *r, struct text *t, bool *is_integer)
+/* Any number that JSON has; whether it is one that the field takes is for its parser to say. */
+static int read_number(struct reader *r, struct text *t)
 {
     const char *begin = r->p;
     *t = (struct text){.len = 0};
-    *is_integer = true;
     if (at(r, '-'))
         r->p++;
-    bool leading_zero = at(r, '0');
-    if (leading_zero)
+    if (at(r, '0')) /* alone: a digit after it ends the number and is refused there */
         r->p++;
     else if (skip_digits(r) != 0)
         return -1;
-    if (leading_zero && at_digit(r))
-        return bad_json(r, "a number without leading zeros");
     if (at(r, '.')) {
-        *is_integer = false;
         r->p++;
         if (skip_digits(r) != 0)
             return -1;
     }
     if (at(r, 'e') || at(r, 'E')) {
-        *is_integer = false;
         r->p++;
         if (at(r, '+') || at(r, '-'))
             r->p++;
@@ -259,10 +253,9 @@ static int read_value(struct reader *r, struct rt__settings_change *change, enum
         return set_field(change, field, t.bytes, r->err);
     }
     if (at(r, '-') || at_digit(r)) {
-        bool is_integer;
-        if (read_number(r, &t, &is_integer) != 0)
+        if (read_number(r, &t) != 0)
             return -1;
-        return t.cut || !is_integer ? bad_field(r->err, field) : set_field(change, field, t.bytes, r->err);
+        return t.cut ? bad_field(r->err, field) : set_field(change, field, t.bytes, r->err);
     }
     if (at(r, '{') || at(r, '[') || at(r, 't') || at(r, 'f') || at(r, 'n'))
         return bad_field(r->err, field);

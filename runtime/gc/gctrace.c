@@ -14,8 +14,7 @@
 
 #define GCTRACE_LINE                                                                                                   \
     "gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu, #->#-># MB, # MB goal, # MB stacks, # MB globals, # P##\n"
-#define PACER_LINE                                                                                                     \
-    "pacer: #% CPU (# exp.) for #+#+# B work (# B exp.) in # B -> # B (∆goal #, cons/mark +0.000000e+000)\n"
+#define PACER_LINE "pacer: #% CPU (# exp.) for #+#+# B work (# B exp.) in # B -> # B (∆goal #, cons/mark 0)\n"
 #define SCAV_LINE "scav # KiB work (bg), # KiB work (eager), # KiB now, #% util#\n"
 #define INIT_LINE "init # @# ms, # ms clock, # bytes, # allocs\n"
 
@@ -186,7 +185,7 @@ int rt_gctrace_format(char *buf, size_t size, const struct rt_cycle *c)
 }
 
 /* cons/mark is Go's ratio of allocation to marking speed, by which it decides how early to start.
- * Nothing starts early here, so it is always 0, in the form in which Go prints a float. */
+ * Nothing starts early here, so it is always 0. */
 int rt__pacertrace_format(char *buf, size_t size, const struct rt__pacer_trace *t)
 {
     const struct field fields[] = {
@@ -219,11 +218,8 @@ int rt__inittrace_format(char *buf, size_t size, const char *module, uint64_t at
                          uint64_t allocs)
 {
     const struct field fields[] = {
-        {.unit = TEXT, .text = module},
-        {.unit = MS, .value = at_ns},
-        {.unit = MS, .value = clock_ns},
-        {.unit = PLAIN, .value = bytes},
-        {.unit = PLAIN, .value = allocs},
+        {.unit = TEXT, .text = module},  {.unit = MS, .value = at_ns},     {.unit = MS, .value = clock_ns},
+        {.unit = PLAIN, .value = bytes}, {.unit = PLAIN, .value = allocs},
     };
     return put_line(buf, size, INIT_LINE, fields);
 }

@@ -60,9 +60,9 @@ static _Atomic uint64_t added; /* records ever; the next one's index */
 static void list_short_fields(struct rt_cycle *c, uint64_t *fields[SHORT_FIELDS])
 {
     uint64_t *const list[SHORT_FIELDS] = {
-        &c->stop_ns,          &c->concurrent_ns,     &c->pause_mark_ns, &c->sweep_ns,         &c->stop_cpu_ns,
-        &c->assist_cpu_ns,    &c->background_cpu_ns, &c->idle_cpu_ns,   &c->heap_start_bytes, &c->heap_end_bytes,
-        &c->heap_live_bytes,  &c->goal_bytes,        &c->stacks_bytes,  &c->globals_bytes,
+        &c->stop_ns,         &c->concurrent_ns,     &c->pause_mark_ns, &c->sweep_ns,         &c->stop_cpu_ns,
+        &c->assist_cpu_ns,   &c->background_cpu_ns, &c->idle_cpu_ns,   &c->heap_start_bytes, &c->heap_end_bytes,
+        &c->heap_live_bytes, &c->goal_bytes,        &c->stacks_bytes,  &c->globals_bytes,
     };
     memcpy(fields, list, sizeof list);
 }

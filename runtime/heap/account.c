@@ -9,12 +9,9 @@
 
 static void fold(struct rt__account *out, const struct rt__tally *allocs, const struct rt__tally *frees)
 {
-    for (unsigned slot = 0; slot < RT__SLOTS; slot++) {
-        unsigned class = rt__class_of_slot(slot);
-        if (class != 0) {
-            out->by_class[class].mallocs += allocs->n[slot];
-            out->by_class[class].frees += frees->n[slot];
-        }
+    for (unsigned class = 1; class < RT__CLASS_COUNT; class++) {
+        out->by_class[class].mallocs += allocs->n[class];
+        out->by_class[class].frees += frees->n[class];
     }
     out->mallocs += rt__tally_blocks(allocs);
     out->frees += rt__tally_blocks(frees);
@@ -39,13 +36,12 @@ void rt__account_read(struct rt__account *out)
 
     fold(out, &process_allocs, &process_frees);
     fold(out, &managed_allocs, &managed_frees);
-    bool exact = backend && backend->slots_exact;
     out->managed_mallocs = rt__tally_blocks(&managed_allocs);
     out->managed_frees = rt__tally_blocks(&managed_frees);
-    out->managed_alloc_bytes = rt__tally_bytes(&managed_allocs, exact);
-    out->managed_free_bytes = rt__tally_bytes(&managed_frees, exact);
-    out->alloc_bytes = rt__tally_bytes(&process_allocs, false) + out->managed_alloc_bytes;
-    out->free_bytes = rt__tally_bytes(&process_frees, false) + out->managed_free_bytes;
+    out->managed_alloc_bytes = managed_allocs.bytes;
+    out->managed_free_bytes = managed_frees.bytes;
+    out->alloc_bytes = rt__tally_process_bytes(&process_allocs) + managed_allocs.bytes;
+    out->free_bytes = rt__tally_process_bytes(&process_frees) + managed_frees.bytes;
 }
 
 uint32_t rt__account_class_size(unsigned i)

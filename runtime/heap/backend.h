@@ -30,7 +30,6 @@ struct rt__backend {
     const char *name;
     bool collected;    /* objects die by themselves; cycles mark */
     bool in_process;   /* objects are process-heap blocks and counted there */
-    bool slots_exact;  /* managed tallies: slot i means blocks of exactly 8 x i bytes */
 
     void (*start)(unsigned markers);
     void *(*alloc)(struct rt__thread *t, size_t size);        /* zeroed, scanned */

@@ -27,11 +27,6 @@
 
 #define MAX_MARKERS 64
 
-/* A size's class is fixed once libgc has handed it out (its size map only gains entries), so it is
- * asked once. 0 = not yet asked. */
-#define KNOWN_SIZES 2049
-static uint16_t class_bytes[2][KNOWN_SIZES];
-
 static pid_t marker_tids[MAX_MARKERS];
 static unsigned marker_count;
 
@@ -40,7 +35,6 @@ static struct {
     uint64_t stop_at_ns, stopped_at_ns, running_at_ns;
     uint64_t stop_cpu_ns, stopped_cpu_ns, running_cpu_ns, markers_cpu_ns;
     struct rt__tally allocated, live;
-    uint64_t allocated_bytes;
 } cycle;
 
 /* Written in the callback, read by statistics: a sequence lock, odd while being written. */
@@ -62,32 +56,27 @@ static void count_live(void *object, size_t bytes, void *unused)
 {
     (void)object;
     (void)unused;
-    if (bytes <= RT__SMALL_MAX) {
-        cycle.live.n[bytes >> 3]++;
-    } else {
-        cycle.live.n[rt__slot_of_large(bytes)]++;
-        cycle.live.large_bytes += bytes;
+    cycle.live.n[rt__class_of_block(bytes)]++;
+    cycle.live.bytes += bytes;
+}
+
+/* frees = allocated - live, class by class; never less than before, because an object that libgc
+ * marked on a free list was never allocated. */
+static void raise_to_dead(uint64_t *freed_so_far, uint64_t allocated, uint64_t live)
+{
+    if (allocated > live && allocated - live > *freed_so_far) {
+        *freed_so_far = allocated - live;
     }
 }
 
-/* frees = allocated - live, slot by slot; never less than before, because an object that libgc
- * marked on a free list was never allocated. */
 static void note_freed(void)
 {
     __atomic_store_n(&freed_seq, freed_seq + 1, __ATOMIC_RELEASE);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    for (unsigned i = 0; i < RT__SLOTS; i++) {
-        uint64_t dead = cycle.allocated.n[i] > cycle.live.n[i] ? cycle.allocated.n[i] - cycle.live.n[i] : 0;
-        if (dead > freed.n[i]) {
-            freed.n[i] = dead;
-        }
+    for (unsigned i = 0; i < RT__CLASS_COUNT; i++) {
+        raise_to_dead(&freed.n[i], cycle.allocated.n[i], cycle.live.n[i]);
     }
-    uint64_t dead = cycle.allocated.large_bytes > cycle.live.large_bytes
-                        ? cycle.allocated.large_bytes - cycle.live.large_bytes
-                        : 0;
-    if (dead > freed.large_bytes) {
-        freed.large_bytes = dead;
-    }
+    raise_to_dead(&freed.bytes, cycle.allocated.bytes, cycle.live.bytes);
     __atomic_store_n(&freed_seq, freed_seq + 1, __ATOMIC_RELEASE);
 }
 
@@ -100,8 +89,8 @@ static void report(struct rt__collection *out, uint64_t now_ns, uint64_t now_cpu
     out->assist_cpu_ns = cycle.running_cpu_ns - cycle.stopped_cpu_ns;
     out->background_cpu_ns = cycle.markers_cpu_ns;
     out->sweep_cpu_ns = now_cpu_ns - cycle.running_cpu_ns;
-    out->live_bytes = rt__tally_bytes(&cycle.live, true);
-    out->allocated_bytes_at_mark = cycle.allocated_bytes;
+    out->live_bytes = cycle.live.bytes;
+    out->allocated_bytes_at_mark = cycle.allocated.bytes;
 }
 
 static void on_event(GC_EventType event)
@@ -119,7 +108,6 @@ static void on_event(GC_EventType event)
     case GC_EVENT_PRE_START_WORLD:
         /* Exact: whoever could change these stands still. */
         rt__tally_all(&cycle.allocated, offsetof(struct rt__thread, managed_alloc));
-        cycle.allocated_bytes = rt__managed_bytes_all();
         break;
     case GC_EVENT_POST_START_WORLD:
         cycle.running_at_ns = rt__os_now_ns();
@@ -166,51 +154,31 @@ static void boehm_freed(struct rt__tally *out)
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
-static size_t class_size(const void *p, size_t size, bool atomic)
-{
-    if (size >= KNOWN_SIZES) {
-        return GC_size(p);
-    }
-    uint16_t *known = &class_bytes[atomic][size];
-    uint16_t bytes = __atomic_load_n(known, __ATOMIC_RELAXED);
-    if (rt__unlikely(bytes == 0)) {
-        bytes = (uint16_t)GC_size(p);
-        __atomic_store_n(known, bytes, __ATOMIC_RELAXED);
-    }
-    return bytes;
-}
-
-static void *counted(struct rt__thread *t, void *p, size_t size, bool atomic)
+/* The size is asked of each object: libgc gives one and the same request now its size map's class (100
+ * bytes: 128), now, from a thread's free list, the exact granules (112). */
+static void *counted(struct rt__thread *t, void *p, size_t size)
 {
     if (rt__unlikely(!p)) {
         rt__out_of_memory(size);
     }
-    size_t bytes = class_size(p, size, atomic);
-    rt__tally_add(&t->managed_alloc, bytes);
-    rt__bump(&t->managed_bytes, bytes);
+    rt__tally_managed(&t->managed_alloc, GC_size(p));
     return p;
 }
 
 static void *boehm_alloc(struct rt__thread *t, size_t size)
 {
-    return counted(t, GC_malloc(size), size, false);
+    return counted(t, GC_malloc(size), size);
 }
 
 static void *boehm_alloc_atomic(struct rt__thread *t, size_t size)
 {
-    return counted(t, GC_malloc_atomic(size), size, true);
+    return counted(t, GC_malloc_atomic(size), size);
 }
 
 /* Counted like the rest: libgc reports such objects among the live ones. */
 static void *boehm_alloc_root(struct rt__thread *t, size_t size)
 {
-    void *p = GC_malloc_uncollectable(size);
-    if (rt__unlikely(!p)) {
-        rt__out_of_memory(size);
-    }
-    rt__tally_add(&t->managed_alloc, GC_size(p));
-    rt__bump(&t->managed_bytes, GC_size(p));
-    return p;
+    return counted(t, GC_malloc_uncollectable(size), size);
 }
 
 /* Its death is counted, like every other's, by the next cycle. */
@@ -348,7 +316,6 @@ static void boehm_describe(char *buf, size_t size)
 const struct rt__backend rt__backend_boehm = {
     .name = "boehm",
     .collected = true,
-    .slots_exact = true,
     .start = boehm_start,
     .alloc = boehm_alloc,
     .alloc_atomic = boehm_alloc_atomic,

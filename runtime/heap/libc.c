@@ -45,19 +45,12 @@ static void libc_start(unsigned markers)
     (void)markers;
 }
 
-/* Blocks are tallied by their usable size rounded up to a word, so that slots stay exact. */
-static size_t tally_size(void *p)
-{
-    return (malloc_usable_size(p) + 7) & ~(size_t)7;
-}
-
 static void *counted(struct rt__thread *t, void *p, size_t size)
 {
     if (!p) {
         rt__out_of_memory(size);
     }
-    rt__tally_add(&t->managed_alloc, tally_size(p));
-    rt__bump(&t->managed_bytes, tally_size(p));
+    rt__tally_managed(&t->managed_alloc, malloc_usable_size(p));
     return p;
 }
 
@@ -73,12 +66,12 @@ static void *libc_alloc_atomic(struct rt__thread *t, size_t size)
 
 static void libc_free(void *p)
 {
-    size_t size = tally_size(p);
+    size_t size = malloc_usable_size(p);
     struct rt__thread *t = rt__self();
     if (t) {
-        rt__tally_add(&t->managed_free, size);
+        rt__tally_managed(&t->managed_free, size);
     } else {
-        rt__tally_add(&rt__late_begin()->managed_free, size);
+        rt__tally_managed(&rt__late_begin()->managed_free, size);
         rt__late_end();
     }
     free(p);
@@ -146,7 +139,6 @@ static void libc_describe(char *buf, size_t size)
 
 const struct rt__backend rt__backend_libc = {
     .name = "libc",
-    .slots_exact = true,
     .start = libc_start,
     .alloc = libc_alloc,
     .alloc_atomic = libc_alloc_atomic,

@@ -32,7 +32,7 @@ static void *checked(void *p, size_t size)
 static void *mimalloc_alloc(struct rt__thread *t, size_t size)
 {
     (void)t;
-    return checked(rt__process_calloc(1, size), size);
+    return checked(rt__process_zalloc(size), size);
 }
 
 static void *mimalloc_alloc_atomic(struct rt__thread *t, size_t size)
@@ -45,6 +45,11 @@ static void *mimalloc_realloc(struct rt__thread *t, void *p, size_t size)
 {
     (void)t;
     return checked(rt__process_realloc(p, size), size);
+}
+
+static void mimalloc_free(void *p)
+{
+    rt__process_free(p);
 }
 
 static void mimalloc_add_roots(void *low, void *high)
@@ -99,9 +104,9 @@ const struct rt__backend rt__backend_mimalloc = {
     .alloc = mimalloc_alloc,
     .alloc_atomic = mimalloc_alloc_atomic,
     .alloc_root = mimalloc_alloc,
-    .free_root = rt__process_free,
+    .free_root = mimalloc_free,
     .realloc = mimalloc_realloc,
-    .free = rt__process_free,
+    .free = mimalloc_free,
     .usable = rt__process_usable,
     .add_roots = mimalloc_add_roots,
     .thread_start = mimalloc_thread_start,

@@ -13,7 +13,7 @@
 
 struct rt__watcher rt__watcher;
 
-static bool fast_path; /* block sizes may be read from page headers */
+bool rt__process_headers_readable;
 static bool initialized;
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -63,7 +63,7 @@ static void init_once(void)
     mi_option_set(mi_option_eager_commit, 0);
     mi_option_set(mi_option_eager_commit_delay, 0);
 #ifndef RT_HEAP_FORCE_FALLBACK
-    fast_path = page_headers_are_readable();
+    rt__process_headers_readable = page_headers_are_readable();
 #endif
     __atomic_store_n(&initialized, true, __ATOMIC_RELEASE);
 }
@@ -76,14 +76,14 @@ void rt__process_init(void)
 
 bool rt__process_fast_path(void)
 {
-    return fast_path;
+    return rt__process_headers_readable;
 }
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
 static size_t block_size(const void *p)
 {
-    if (rt__likely(fast_path)) {
+    if (rt__likely(rt__process_headers_readable)) {
         uint32_t size = rt__mi_page_block_size(p);
         if (rt__likely(size < RT__MI_HUGE_BLOCK)) {
             return size;
@@ -92,7 +92,7 @@ static size_t block_size(const void *p)
     return mi_usable_size(p);
 }
 
-static __attribute__((noinline)) void look(struct rt__thread *t)
+void rt__process_look(struct rt__thread *t)
 {
     uint64_t bytes = (uint64_t)(t->process_grant - t->process_budget);
     int64_t grant = RT__LOOK_NOT_BEFORE_INIT;
@@ -104,40 +104,33 @@ static __attribute__((noinline)) void look(struct rt__thread *t)
     t->process_budget = t->process_grant = grant;
 }
 
-static inline void spend(struct rt__thread *t, size_t bytes)
-{
-    if (RT__COUNTING && rt__unlikely((t->process_budget -= (int64_t)bytes) < 0)) {
-        look(t);
-    }
-}
-
 /* Counts a block whose header must be read: larger than the small classes, or aligned. */
 static void count_block(const void *p)
 {
     size_t size = block_size(p);
     struct rt__thread *t = rt__self();
     if (rt__unlikely(!t)) {
-        rt__tally_add(&rt__late_begin()->process_alloc, size);
+        rt__tally_process(&rt__late_begin()->process_alloc, size);
         rt__late_end();
         return;
     }
-    rt__tally_add(&t->process_alloc, size);
-    spend(t, size);
+    rt__tally_process(&t->process_alloc, size);
+    rt__process_spend(t, size);
 }
 
 static void count_free(struct rt__thread *t, size_t size)
 {
     if (rt__likely(t != NULL)) {
-        rt__tally_add(&t->process_free, size);
+        rt__tally_process(&t->process_free, size);
     } else {
-        rt__tally_add(&rt__late_begin()->process_free, size);
+        rt__tally_process(&rt__late_begin()->process_free, size);
         rt__late_end();
     }
 }
 
 /* ---- allocation ------------------------------------------------------------------------------ */
 
-static __attribute__((noinline)) void *alloc_slow(size_t size, bool zero)
+void *rt__process_alloc_slow(size_t size, bool zero)
 {
     if (rt__unlikely(!__atomic_load_n(&initialized, __ATOMIC_ACQUIRE))) {
         rt__process_init();
@@ -146,41 +139,6 @@ static __attribute__((noinline)) void *alloc_slow(size_t size, bool zero)
     if (p) {
         count_block(p);
     }
-    return p;
-}
-
-void *rt__process_alloc(size_t size)
-{
-    struct rt__thread *t = rt__self_ptr;
-    if (rt__unlikely(!t || size > RT__SMALL_MAX)) {
-        return alloc_slow(size, false);
-    }
-    void *p = mi_malloc_small(size);
-    if (rt__unlikely(!p)) {
-        return NULL;
-    }
-    rt__bump(&t->process_alloc.n[(size + 7) >> 3], 1);
-    spend(t, size);
-    return p;
-}
-
-void *rt__process_calloc(size_t count, size_t size)
-{
-    size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes)) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    struct rt__thread *t = rt__self_ptr;
-    if (rt__unlikely(!t || bytes > RT__SMALL_MAX)) {
-        return alloc_slow(bytes, true);
-    }
-    void *p = mi_zalloc_small(bytes);
-    if (rt__unlikely(!p)) {
-        return NULL;
-    }
-    rt__bump(&t->process_alloc.n[(bytes + 7) >> 3], 1);
-    spend(t, bytes);
     return p;
 }
 
@@ -202,14 +160,9 @@ void *rt__process_alloc_aligned(size_t size, size_t alignment)
     return p;
 }
 
-void rt__process_free(void *p)
+void rt__process_free_slow(void *p)
 {
-    if (rt__unlikely(!p)) {
-        return;
-    }
-    if (RT__COUNTING) {
-        count_free(rt__self_ptr ? rt__self_ptr : rt__self_slow(), block_size(p));
-    }
+    count_free(rt__self(), block_size(p));
     mi_free(p);
 }
 

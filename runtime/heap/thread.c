@@ -101,26 +101,26 @@ void rt__late_end(void)
 
 void rt__tally_sum(struct rt__tally *dst, const struct rt__tally *src)
 {
-    for (unsigned i = 0; i < RT__SLOTS; i++) {
+    for (unsigned i = 0; i < RT__CLASS_COUNT; i++) {
         dst->n[i] += __atomic_load_n(&src->n[i], __ATOMIC_ACQUIRE);
     }
-    dst->large_bytes += __atomic_load_n(&src->large_bytes, __ATOMIC_ACQUIRE);
+    dst->bytes += __atomic_load_n(&src->bytes, __ATOMIC_ACQUIRE);
 }
 
 uint64_t rt__tally_blocks(const struct rt__tally *t)
 {
     uint64_t blocks = 0;
-    for (unsigned i = 0; i < RT__SLOTS; i++) {
+    for (unsigned i = 0; i < RT__CLASS_COUNT; i++) {
         blocks += t->n[i];
     }
     return blocks;
 }
 
-uint64_t rt__tally_bytes(const struct rt__tally *t, bool slots_are_exact)
+uint64_t rt__tally_process_bytes(const struct rt__tally *t)
 {
-    uint64_t bytes = t->large_bytes;
-    for (unsigned i = 0; i < RT__SMALL_SLOTS; i++) {
-        bytes += t->n[i] * (slots_are_exact ? i * 8u : rt__class_size(rt__class_of_size(i * 8u)));
+    uint64_t bytes = t->bytes;
+    for (unsigned i = 1; i < RT__CLASS_COUNT; i++) {
+        bytes += t->n[i] * rt__class_size(i);
     }
     return bytes;
 }
@@ -136,9 +136,9 @@ void rt__tally_all(struct rt__tally *out, size_t offset)
 
 uint64_t rt__managed_bytes_all(void)
 {
-    uint64_t bytes = __atomic_load_n(&late_record.managed_bytes, __ATOMIC_ACQUIRE);
+    uint64_t bytes = __atomic_load_n(&late_record.managed_alloc.bytes, __ATOMIC_ACQUIRE);
     for (struct rt__thread *t = rt__threads_first(); t; t = t->next) {
-        bytes += __atomic_load_n(&t->managed_bytes, __ATOMIC_ACQUIRE);
+        bytes += __atomic_load_n(&t->managed_alloc.bytes, __ATOMIC_ACQUIRE);
     }
     return bytes;
 }

@@ -20,18 +20,17 @@
 #define rt__likely(x) __builtin_expect(!!(x), 1)
 #define rt__unlikely(x) __builtin_expect(!!(x), 0)
 
-/* Blocks by slot, cumulative. Bytes of the small slots follow from the counts; those of larger
- * blocks are added up. */
+/* Blocks by class, cumulative. Of the process heap's blocks the bytes follow from the classes, but
+ * for the huge ones; Boehm's sizes are its own, so there the bytes of all are added up. */
 struct rt__tally {
-    uint64_t n[RT__SLOTS];
-    uint64_t large_bytes;
+    uint64_t n[RT__CLASS_COUNT];
+    uint64_t bytes;
 };
 
 struct rt__thread {
     int64_t process_budget; /* process-heap bytes until this thread next looks at the account */
     int64_t managed_budget; /* managed likewise */
     int64_t process_grant;  /* what process_budget was last set to */
-    uint64_t managed_bytes; /* cumulative managed allocation: exact, for the pacer */
     struct rt__tally process_alloc, process_free;
     struct rt__tally managed_alloc, managed_free; /* managed_free: by hand only (libc backend) */
 
@@ -84,23 +83,28 @@ static inline void rt__bump(uint64_t *word, uint64_t by)
     }
 }
 
-/* Counts one block whose size (of its size class, not as asked) is `size`. */
-static inline void rt__tally_add(struct rt__tally *t, size_t size)
+/* Counts one process-heap block whose size (of its size class, not as asked) is `size`. */
+static inline void rt__tally_process(struct rt__tally *t, size_t size)
 {
-    if (rt__likely(size <= RT__SMALL_MAX)) {
-        rt__bump(&t->n[size >> 3], 1);
-    } else {
-        rt__bump(&t->n[rt__slot_of_large(size)], 1);
-        rt__bump(&t->large_bytes, size);
+    unsigned class = rt__class_of_block(size);
+    rt__bump(&t->n[class], 1);
+    if (rt__unlikely(class == RT__CLASS_HUGE)) {
+        rt__bump(&t->bytes, size);
     }
+}
+
+/* Counts one managed object. */
+static inline void rt__tally_managed(struct rt__tally *t, size_t size)
+{
+    rt__bump(&t->n[rt__class_of_block(size)], 1);
+    rt__bump(&t->bytes, size);
 }
 
 /* dst += src, reading src as another thread may be writing it. */
 void rt__tally_sum(struct rt__tally *dst, const struct rt__tally *src);
 uint64_t rt__tally_blocks(const struct rt__tally *t);
-/* Bytes, where slot i of the small slots stands for blocks of block_size(i): mimalloc counts the
- * request's words and gives the class's block; Boehm's slots are exact. */
-uint64_t rt__tally_bytes(const struct rt__tally *t, bool slots_are_exact);
+/* Bytes of a process tally; a managed one has them in .bytes. */
+uint64_t rt__tally_process_bytes(const struct rt__tally *t);
 
 /* Sum over all threads, living and dead, of the tally at `offset` in struct rt__thread. */
 void rt__tally_all(struct rt__tally *out, size_t offset);

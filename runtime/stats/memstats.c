@@ -85,8 +85,8 @@ void rt__memstats_fill(struct rt_memstats *out, const struct rt__account *accoun
     out->BuckHashSys = os->mapped_bytes[RT__OS_BUCKETS];
     out->GCSys = held->collector_own + os->mapped_bytes[RT__OS_GC];
     out->OtherSys = os->mapped_bytes[RT__OS_OTHER];
-    out->Sys = out->HeapSys + out->StackSys + out->MSpanSys + out->MCacheSys + out->BuckHashSys + out->GCSys +
-               out->OtherSys;
+    out->Sys =
+        out->HeapSys + out->StackSys + out->MSpanSys + out->MCacheSys + out->BuckHashSys + out->GCSys + out->OtherSys;
 }
 
 uint64_t rt__memstats_limited_bytes(const struct rt_memstats *ms)

@@ -143,10 +143,9 @@ static void release(struct worker *w, struct block *b)
 static void resize(struct worker *w, struct block *b)
 {
     check_mark(b);
-    size_t size = random_size(&w->seed), kept = size < b->size ? size : b->size;
-    if (size == 0) {
-        size = kept = 1;
-    }
+    size_t size = random_size(&w->seed);
+    size = size ? size : 1; /* zero is resize_to_zero's */
+    size_t kept = size < b->size ? size : b->size;
     uintptr_t was = (uintptr_t)b->p;
     unsigned char value = mark_of(b);
     unsigned char *p = realloc(b->p, size);

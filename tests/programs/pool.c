@@ -3,7 +3,8 @@
  *     pool [GETS]        default 100000, per thread
  *
  * An item that nobody takes is handed out after one cycle and gone after two; one that is taken
- * and put back lives on; make is called only for an empty pool; no item is ever in two hands.
+ * and put back lives on; make is called only for an empty pool; no item is ever in two hands. Under
+ * torture cycles age the pool at every turn, and only the last claim remains.
  */
 #include "check.h"
 
@@ -174,7 +175,7 @@ static void check_threads(void)
     }
     /* At most 8 are in each thread's hands; each of some 40 cycles may drop what lay idle twice. */
     printf("%u items made for %ld gets\n", made - before, gets / 2 * THREADS);
-    CHECK(gets < 10000 || made - before < (unsigned long)gets / 20, "%u items made: the pool hardly works", made - before);
+    CHECK(check_is_tortured() || gets < 10000 || made - before < (unsigned long)gets / 20, "%u items made: the pool hardly works", made - before);
 }
 
 static void *put_then_wait(void *arg)
@@ -197,11 +198,13 @@ static void check_other_thread_gets(void)
 int main(int argc, char **argv)
 {
     gets = check_number(argc, argv, 1, 100000);
-    check_ageing();
-    check_use_keeps_alive();
-    check_dropped_are_freed();
-    check_make();
-    check_other_thread_gets();
+    if (!check_is_tortured()) {
+        check_ageing();
+        check_use_keeps_alive();
+        check_dropped_are_freed();
+        check_make();
+        check_other_thread_gets();
+    }
     check_threads();
     return check_done();
 }

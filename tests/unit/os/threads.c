@@ -184,7 +184,7 @@ static void the_base_of_a_thread_stack_encloses_its_frames(void **state)
 static void the_base_of_a_stack_that_the_program_gave_is_inside_it(void **state)
 {
     (void)state;
-    size_t size = 256u << 10;
+    size_t size = 2u << 20; /* ThreadSanitizer wants 1 MiB of a stack for itself */
     char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct range r;
     pthread_attr_t attr;

@@ -41,7 +41,7 @@ static void bytes_that_are_not_utf8_become_the_replacement_escape_one_by_one(voi
     assert_string_is("\xFF\xFE", 2, "\"\\ufffd\\ufffd\"");
     assert_string_is("a\xC3", 2, "\"a\\ufffd\"");
     assert_string_is("\xE2\x80", 2, "\"\\ufffd\\ufffd\"");
-    assert_string_is("\xC0\x80", 2, "\"\\ufffd\\ufffd\"");             /* overlong */
+    assert_string_is("\xC0\x80", 2, "\"\\ufffd\\ufffd\"");            /* overlong */
     assert_string_is("\xED\xA0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\""); /* a surrogate */
     assert_string_is("\xF4\x90\x80\x80", 4, "\"\\ufffd\\ufffd\\ufffd\\ufffd\"");
     assert_string_is("\xEF\xBF\xBD", 3, "\"\xEF\xBF\xBD\""); /* U+FFFD itself is fine */

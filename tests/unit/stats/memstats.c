@@ -34,10 +34,11 @@ static void assert_identities(const struct rt_memstats *ms)
     assert_true(ms->HeapSys == ms->HeapInuse + ms->HeapIdle);
     assert_true(ms->HeapReleased <= ms->HeapIdle);
     assert_true(ms->HeapInuse >= ms->HeapAlloc);
+    assert_true(ms->HeapInuse <= ms->HeapSys); /* a wrapped sum would keep the identity above */
     assert_true(ms->StackInuse <= ms->StackSys);
     assert_true(ms->MCacheInuse <= ms->MCacheSys);
-    assert_true(ms->Sys == ms->HeapSys + ms->StackSys + ms->MSpanSys + ms->MCacheSys + ms->BuckHashSys + ms->GCSys +
-                               ms->OtherSys);
+    assert_true(ms->Sys ==
+                ms->HeapSys + ms->StackSys + ms->MSpanSys + ms->MCacheSys + ms->BuckHashSys + ms->GCSys + ms->OtherSys);
     assert_true(ms->GCCPUFraction >= 0 && ms->GCCPUFraction <= 1);
     for (unsigned i = 0; i < RT_SIZE_CLASSES; i++)
         assert_true(ms->BySize[i].Frees <= ms->BySize[i].Mallocs);

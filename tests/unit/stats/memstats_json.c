@@ -22,11 +22,10 @@ static void number_fields(struct rt_memstats *ms)
 {
     memset(ms, 0, sizeof *ms);
     uint64_t *const fields[] = {
-        &ms->Alloc,        &ms->TotalAlloc,  &ms->Sys,        &ms->Lookups,      &ms->Mallocs,
-        &ms->Frees,        &ms->HeapAlloc,   &ms->HeapSys,    &ms->HeapIdle,     &ms->HeapInuse,
-        &ms->HeapReleased, &ms->HeapObjects, &ms->StackInuse, &ms->StackSys,     &ms->MSpanInuse,
-        &ms->MSpanSys,     &ms->MCacheInuse, &ms->MCacheSys,  &ms->BuckHashSys,  &ms->GCSys,
-        &ms->OtherSys,     &ms->NextGC,      &ms->LastGC,     &ms->PauseTotalNs,
+        &ms->Alloc,       &ms->TotalAlloc, &ms->Sys,        &ms->Lookups,   &ms->Mallocs,      &ms->Frees,
+        &ms->HeapAlloc,   &ms->HeapSys,    &ms->HeapIdle,   &ms->HeapInuse, &ms->HeapReleased, &ms->HeapObjects,
+        &ms->StackInuse,  &ms->StackSys,   &ms->MSpanInuse, &ms->MSpanSys,  &ms->MCacheInuse,  &ms->MCacheSys,
+        &ms->BuckHashSys, &ms->GCSys,      &ms->OtherSys,   &ms->NextGC,    &ms->LastGC,       &ms->PauseTotalNs,
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         *fields[i] = 101 + i;

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include "runtime/cruntime.h"
 
 static void bounds_rise_from_a_microsecond_to_ten_seconds(void **state)
 {
@@ -34,13 +35,13 @@ static void a_pause_counts_at_its_bound_and_above_and_nowhere_below(void **state
     }
 }
 
-#define ADDS 20000
+#define ADDS 500000
 
 static void *add_many(void *arg)
 {
-    (void)arg;
+    pthread_barrier_wait(arg);
     for (uint64_t i = 0; i < ADDS; i++)
-        rt__pauses_add(i * 1000);
+        rt__pauses_add(i % 4 * 1000); /* few buckets: threads meet in them */
     return NULL;
 }
 
@@ -49,10 +50,12 @@ static void nothing_is_lost_between_threads_and_every_reading_is_ordered(void **
     (void)state;
     struct rt__pauses before, now, last;
     pthread_t threads[3];
+    pthread_barrier_t start;
+    pthread_barrier_init(&start, NULL, 3);
     rt__pauses_read(&before);
     last = before;
     for (size_t i = 0; i < 3; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, add_many, NULL), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, add_many, &start), 0);
     for (int reading = 0; reading < 2000; reading++, last = now) {
         rt__pauses_read(&now);
         for (unsigned i = 0; i < RT__PAUSE_BOUNDS; i++) {
@@ -67,12 +70,28 @@ static void nothing_is_lost_between_threads_and_every_reading_is_ordered(void **
     assert_int_equal(now.all - before.all, 3 * ADDS);
 }
 
+static void every_cycle_counts_once(void **state)
+{
+    (void)state;
+    struct rt__pauses before, after;
+    struct rt_gc_stats stats_before, stats_after;
+    rt_read_gc_stats(&stats_before);
+    rt__pauses_read(&before);
+    rt_gc();
+    rt_gc();
+    rt__pauses_read(&after);
+    rt_read_gc_stats(&stats_after);
+    assert_true(after.all - before.all >= 2);
+    assert_int_equal(after.all - before.all, stats_after.num_gc - stats_before.num_gc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bounds_rise_from_a_microsecond_to_ten_seconds),
         cmocka_unit_test(a_pause_counts_at_its_bound_and_above_and_nowhere_below),
         cmocka_unit_test(nothing_is_lost_between_threads_and_every_reading_is_ordered),
+        cmocka_unit_test(every_cycle_counts_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

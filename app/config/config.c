@@ -1,0 +1,230 @@
+/* config.c - see config.h.
+ *
+ * The JSON is read by yajl's callbacks with a small state (are we inside the object, which key was
+ * the last), not by yajl_tree: nothing is built that would have to be walked and freed, and an
+ * unexpected value is refused at its own line.
+ */
+#include "app/config/config.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yajl/yajl_parse.h>
+
+/* A configuration is a few hundred bytes. Higher would only mean more memory taken by a file that
+ * was named by mistake. */
+#define FILE_MAX_BYTES (64 * 1024)
+
+static const struct key {
+    const char *name;
+    size_t offset;
+} keys[] = {
+    {"dsn", offsetof(struct config, dsn)},
+    {"listen", offsetof(struct config, listen)},
+    {"allowed_origins", offsetof(struct config, allowed_origins)},
+};
+
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+struct reader {
+    struct config *config;
+    const char *where;
+    struct failure *err;
+    const struct key *key; /* whose value comes next; NULL outside the object */
+    bool seen[KEYS];
+    bool inside;
+};
+
+/* yajl's callbacks return 0 to stop; failure_set's -1 becomes that. */
+static int stop(int failed)
+{
+    return failed == 0;
+}
+
+static int wrong_type(struct reader *r, const char *got)
+{
+    if (r->key == NULL)
+        return stop(failure_set(r->err, "%s: want a JSON object, got %s", r->where, got));
+    return stop(failure_set(r->err, "%s: \"%s\" must be a string, got %s", r->where, r->key->name, got));
+}
+
+static int on_null(void *r)
+{
+    return wrong_type(r, "null");
+}
+
+static int on_boolean(void *r, int value)
+{
+    (void)value;
+    return wrong_type(r, "a boolean");
+}
+
+static int on_number(void *r, const char *digits, size_t len)
+{
+    (void)digits;
+    (void)len;
+    return wrong_type(r, "a number");
+}
+
+static int on_start_array(void *r)
+{
+    return wrong_type(r, "an array");
+}
+
+static int on_start_map(void *arg)
+{
+    struct reader *r = arg;
+
+    if (r->inside)
+        return wrong_type(r, "an object");
+    r->inside = true;
+    return 1;
+}
+
+static int on_map_key(void *arg, const unsigned char *name, size_t len)
+{
+    struct reader *r = arg;
+
+    for (size_t i = 0; i < KEYS; i++) {
+        if (strlen(keys[i].name) != len || memcmp(keys[i].name, name, len) != 0)
+            continue;
+        if (r->seen[i])
+            return stop(failure_set(r->err, "%s: \"%s\" is given twice", r->where, keys[i].name));
+        r->seen[i] = true;
+        r->key = &keys[i];
+        return 1;
+    }
+    return stop(failure_set(r->err, "%s: unknown key \"%.*s\": want dsn, listen or allowed_origins", r->where,
+                            len > 60 ? 60 : (int)len, (const char *)name));
+}
+
+/* All of the settings end up in a header, an address or a file name, where a control character is
+ * never meant and could split a header line. */
+static bool is_plain(const unsigned char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < 0x20 || text[i] == 0x7f)
+            return false;
+    }
+    return len != 0;
+}
+
+static int on_string(void *arg, const unsigned char *text, size_t len)
+{
+    struct reader *r = arg;
+    char **field;
+
+    if (r->key == NULL)
+        return wrong_type(r, "a string");
+    if (!is_plain(text, len))
+        return stop(failure_set(r->err, "%s: \"%s\" must be a string of at least one character and none of control",
+                                r->where, r->key->name));
+    field = (char **)((char *)r->config + r->key->offset);
+    free(*field);
+    *field = strndup((const char *)text, len);
+    return *field != NULL ? 1 : stop(failure_set(r->err, "%s: out of memory", r->where));
+}
+
+/* yajl's own one-liner with the line where it stopped; the verbose form has three lines. */
+static int syntax_failure(const struct reader *r, yajl_handle parser, const char *text, size_t len)
+{
+    unsigned char *message = yajl_get_error(parser, 0, NULL, 0);
+    size_t consumed = yajl_get_bytes_consumed(parser);
+    unsigned line = 1;
+
+    for (size_t i = 0; i < consumed && i < len; i++)
+        line += text[i] == '\n';
+    failure_set(r->err, "%s: not JSON: line %u: %s", r->where, line, message != NULL ? (const char *)message : "");
+    yajl_free_error(parser, message);
+    return -1;
+}
+
+int config_parse(struct config *c, const char *where, const char *text, size_t len, struct failure *err)
+{
+    static const yajl_callbacks callbacks = {.yajl_null = on_null,
+                                             .yajl_boolean = on_boolean,
+                                             .yajl_number = on_number,
+                                             .yajl_string = on_string,
+                                             .yajl_start_map = on_start_map,
+                                             .yajl_map_key = on_map_key,
+                                             .yajl_start_array = on_start_array};
+    struct reader r = {.config = c, .where = where, .err = err};
+    yajl_handle parser = yajl_alloc(&callbacks, NULL, &r);
+    yajl_status status;
+    int result = 0;
+
+    if (parser == NULL)
+        return failure_set(err, "%s: out of memory", where);
+    status = yajl_parse(parser, (const unsigned char *)text, len);
+    if (status == yajl_status_ok)
+        status = yajl_complete_parse(parser);
+    if (status == yajl_status_client_canceled)
+        result = -1;
+    else if (status != yajl_status_ok)
+        result = syntax_failure(&r, parser, text, len);
+    else if (!r.inside)
+        result = failure_set(err, "%s: not JSON: the file is empty", where);
+    yajl_free(parser);
+    return result;
+}
+
+static int load_file(struct config *c, const char *path, struct failure *err)
+{
+    FILE *file = fopen(path, "re");
+    char *text = malloc(FILE_MAX_BYTES + 1);
+    size_t len = 0;
+    int result;
+
+    if (file == NULL || text == NULL) {
+        result = failure_set(err, "%s: %s", path, strerror(errno));
+    } else {
+        len = fread(text, 1, FILE_MAX_BYTES + 1, file);
+        if (ferror(file))
+            result = failure_set(err, "%s: %s", path, strerror(errno));
+        else if (len > FILE_MAX_BYTES)
+            result = failure_set(err, "%s: larger than %d bytes: not a configuration file", path, FILE_MAX_BYTES);
+        else
+            result = config_parse(c, path, text, len, err);
+    }
+    free(text);
+    if (file != NULL)
+        fclose(file);
+    return result;
+}
+
+static void set(char **field, const char *value)
+{
+    if (value != NULL) {
+        free(*field);
+        *field = strdup(value);
+    }
+}
+
+int config_load(struct config *c, const struct flags *flags, struct failure *err)
+{
+    memset(c, 0, sizeof(*c));
+    set(&c->dsn, "coworking.db");
+    set(&c->listen, "127.0.0.1:8080");
+    set(&c->allowed_origins, "*");
+    if (flags->config != NULL && load_file(c, flags->config, err) != 0) {
+        config_release(c);
+        return -1;
+    }
+    set(&c->dsn, flags->dsn);
+    set(&c->listen, flags->listen);
+    if (c->dsn == NULL || c->listen == NULL || c->allowed_origins == NULL) {
+        config_release(c);
+        return failure_set(err, "out of memory");
+    }
+    return 0;
+}
+
+void config_release(struct config *c)
+{
+    free(c->dsn);
+    free(c->listen);
+    free(c->allowed_origins);
+    memset(c, 0, sizeof(*c));
+}

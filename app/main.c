@@ -1,0 +1,116 @@
+/* main.c - the booking application: reads what it was told, opens the store, serves, ends.
+ *
+ * Reading order: config/ (what was asked), store/ (where the data is), server/ (event loops),
+ * web/ (requests and answers), rooms/ (what this application is about); routes.c lists the
+ * interface. Exit status: 0 after a clean stop, 1 when it cannot run, 2 on a malformed flag. The
+ * runtime's own variables were checked before main began.
+ */
+#include "app/config/config.h"
+#include "app/config/flags.h"
+#include "app/routes.h"
+#include "app/server/address.h"
+#include "app/server/server.h"
+#include "app/server/signals.h"
+#include "app/store/store.h"
+#include "cruntime.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2 };
+
+static int fail(int status, const struct failure *err)
+{
+    fprintf(stderr, "app: %s\n", err->text);
+    return status;
+}
+
+/* The four lines of the original, with its decimal megabytes, on stdout as there. */
+static void print_memstats(void)
+{
+    struct rt_memstats ms;
+
+    rt_read_memstats(&ms);
+    printf("Alloc = %" PRIu64 " MB\nTotalAlloc = %" PRIu64 " MB\nSys = %" PRIu64 " MB\nNumGC = %" PRIu32 "\n",
+           ms.Alloc / 1000 / 1000, ms.TotalAlloc / 1000 / 1000, ms.Sys / 1000 / 1000, ms.NumGC);
+    fflush(stdout);
+}
+
+static int open_store(const char *dsn, bool reseed, struct store **store, struct failure *err)
+{
+    if (store_open(dsn, store, err) != 0)
+        return -1;
+    print_memstats();
+    if (store_migrate(*store, reseed, err) != 0) {
+        store_close(*store);
+        return -1;
+    }
+    print_memstats();
+    return 0;
+}
+
+/* The port is taken first: an app that was started twice by mistake then ends before it has touched
+ * the database. Connections that come meanwhile wait in the kernel's queue. */
+static int serve(const struct config *config, const struct address *address, bool reseed, struct failure *err)
+{
+    int loops = rt_max_procs();
+    int *fds = calloc((size_t)loops, sizeof(*fds));
+    struct server_options options = {.address = address,
+                                     .listen_fds = fds,
+                                     .loops = loops,
+                                     .routes = app_routes,
+                                     .allowed_origins = config->allowed_origins};
+    int result = -1;
+
+    if (fds == NULL)
+        return failure_set(err, "out of memory");
+    if (signals_open(&options.stop_fd, err) == 0 && address_listen(address, fds, loops, &options.port, err) == 0 &&
+        open_store(config->dsn, reseed, &options.store, err) == 0) {
+        result = server_run(&options, err);
+        store_close(options.store);
+    }
+    free(fds);
+    return result;
+}
+
+/* --help and its like; whether one was asked for. */
+static bool answered(const struct flags *flags)
+{
+    if (flags->help)
+        flags_help(stdout);
+    else if (flags->help_env)
+        rt_env_help(stdout);
+    else if (flags->version)
+        printf("coworkingapp %s (managed heap: %s)\n", RT_VERSION, rt_allocator());
+    else
+        return false;
+    return true;
+}
+
+int main(int argc, char *argv[])
+{
+    struct flags flags;
+    struct config config;
+    struct address address;
+    struct failure err;
+    int result;
+
+    if (flags_parse(&flags, argc, argv, &err) != 0)
+        return fail(EXIT_USAGE, &err);
+    if (answered(&flags))
+        return 0;
+    if (flags.listen != NULL && address_parse(flags.listen, &address) != 0) {
+        failure_set(&err, "--listen %.100s: " ADDRESS_WANT, flags.listen);
+        return fail(EXIT_USAGE, &err);
+    }
+    if (config_load(&config, &flags, &err) != 0)
+        return fail(EXIT_FAILURE, &err);
+    if (address_parse(config.listen, &address) != 0)
+        result = failure_set(&err, "%s: \"listen\": %.100s: " ADDRESS_WANT, flags.config, config.listen);
+    else
+        result = serve(&config, &address, flags.reseed, &err);
+    config_release(&config);
+    return result == 0 ? 0 : fail(EXIT_FAILURE, &err);
+}

@@ -1,0 +1,70 @@
+/* cors.c - what every answer carries.
+ *
+ * A filter and not a call in answer.c, because h2o answers some requests before any handler runs (a
+ * body over the limit, broken chunks, an unknown expectation). Those come with a text body, while
+ * clients of this interface parse errors as JSON: the filter replaces that body as well. Only a
+ * request that is not HTTP at all gets an answer that does not pass here.
+ */
+#include "app/web/web.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct cors_filter {
+    h2o_filter_t base;
+    const char *origins;
+    size_t origins_len;
+};
+
+struct json_ostream {
+    h2o_ostream_t base;
+    h2o_iovec_t body;
+};
+
+static void send_json(h2o_ostream_t *base, h2o_req_t *h2o, h2o_iovec_t *bufs, size_t n, h2o_send_state_t state)
+{
+    struct json_ostream *self = (struct json_ostream *)base;
+
+    (void)bufs;
+    h2o_ostream_send_next(base, h2o, &self->body, n != 0 ? 1 : 0, state);
+}
+
+/* h2o's own errors are text; ours, and the runtime's below /debug/, are answered by a handler. The
+ * reasons are h2o's constants and need no escaping. */
+static h2o_ostream_t **replace_body(h2o_req_t *h2o, h2o_ostream_t **slot)
+{
+    struct json_ostream *ostream = (struct json_ostream *)h2o_add_ostream(h2o, sizeof(*ostream), slot);
+    char text[160];
+    int len = snprintf(text, sizeof(text), "{\"code\":\"body validation\",\"message\":\"%s\"}", h2o->res.reason);
+
+    ostream->base.do_send = send_json;
+    ostream->body = h2o_strdup(&h2o->pool, text, (size_t)len);
+    h2o->res.content_length = ostream->body.len;
+    h2o_set_header(&h2o->pool, &h2o->res.headers, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT(WEB_JSON), 1);
+    return &ostream->base.next;
+}
+
+static void on_setup_ostream(h2o_filter_t *base, h2o_req_t *h2o, h2o_ostream_t **slot)
+{
+    struct cors_filter *self = (struct cors_filter *)base;
+    h2o_headers_t *headers = &h2o->res.headers;
+
+    h2o_add_header_by_str(&h2o->pool, headers, H2O_STRLIT("Access-Control-Allow-Origin"), 0, NULL, self->origins,
+                          self->origins_len);
+    h2o_add_header_by_str(&h2o->pool, headers, H2O_STRLIT("Access-Control-Allow-Methods"), 0, NULL,
+                          H2O_STRLIT("GET, POST, OPTIONS, PUT, DELETE"));
+    h2o_add_header_by_str(&h2o->pool, headers, H2O_STRLIT("Access-Control-Allow-Headers"), 0, NULL, H2O_STRLIT("*"));
+    /* Errors that h2o finds while it reads the request are sent from the host's fallback path. */
+    if (h2o->pathconf == &h2o->hostconf->fallback_path && h2o->res.status >= 400)
+        slot = replace_body(h2o, slot);
+    h2o_setup_next_ostream(h2o, slot);
+}
+
+void web_cors(h2o_pathconf_t *pathconf, const char *allowed_origins)
+{
+    struct cors_filter *self = (struct cors_filter *)h2o_create_filter(pathconf, sizeof(*self));
+
+    self->base.on_setup_ostream = on_setup_ostream;
+    self->origins = allowed_origins;
+    self->origins_len = strlen(allowed_origins);
+}

@@ -25,6 +25,11 @@ SETTINGS_PREFIXES = ("CGC", "CMEMLIMIT", "CMAXPROCS", "CTRACEBACK", "CDEBUG", "C
                      "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
 
 
+# Load average a CPU above which a run is marked as disturbed: half a CPU's work of somebody else's is
+# already more than most differences looked for here.
+BUSY_LOAD = 0.5
+
+
 class BenchError(Exception):
     """A run that cannot be believed: a failed program, a wrong answer, a missing tool."""
 
@@ -125,6 +130,7 @@ def arguments(description, rounds, seconds, extra=None):
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("rounds and seconds must be above zero")
     options.build = os.path.abspath(options.build)
+    options.load_before = os.getloadavg()[0]
     return options
 
 
@@ -138,6 +144,9 @@ def program(options, name):
 
 def finish(options, rows, notes=()):
     """Prints rows, then ends: status 0 when every bound holds, 1 when one does not."""
+    if options.load_before > BUSY_LOAD * os.cpu_count():
+        notes = list(notes) + ["The machine was busy (load average %.1f before the run): do not trust these figures."
+                               % options.load_before]
     if options.json:
         json.dump({"rows": rows, "notes": list(notes)}, sys.stdout)
     else:

@@ -45,13 +45,13 @@ static void on_rooms(void *arg, struct store_result result, const struct store_r
     struct web_request *rq = arg;
 
     if (!answer_failure(rq, result)) {
-        yajl_gen json = web_json_begin(rq->scope);
+        yajl_gen json = web_json_begin(rq);
 
         yajl_gen_array_open(json);
         for (size_t i = 0; i < n; i++)
             write_room(json, &rooms[i]);
         yajl_gen_array_close(json);
-        web_answer_json(rq, 200, json);
+        web_answer_json(rq, 200);
     }
     web_release(rq);
 }
@@ -79,10 +79,10 @@ static void on_room(void *arg, struct store_result result, const struct store_ro
     struct web_request *rq = arg;
 
     if (!answer_failure(rq, result)) {
-        yajl_gen json = web_json_begin(rq->scope);
+        yajl_gen json = web_json_begin(rq);
 
         write_room(json, room);
-        web_answer_json(rq, 200, json);
+        web_answer_json(rq, 200);
     }
     web_release(rq);
 }
@@ -98,7 +98,7 @@ static void on_photos(void *arg, struct store_result result, const char *const *
     struct web_request *rq = arg;
 
     if (!answer_failure(rq, result)) {
-        yajl_gen json = web_json_begin(rq->scope);
+        yajl_gen json = web_json_begin(rq);
 
         yajl_gen_map_open(json);
         web_json_text_member(json, "id", rq->id);
@@ -108,7 +108,7 @@ static void on_photos(void *arg, struct store_result result, const char *const *
             web_json_text(json, urls[i]);
         yajl_gen_array_close(json);
         yajl_gen_map_close(json);
-        web_answer_json(rq, 200, json);
+        web_answer_json(rq, 200);
     }
     web_release(rq);
 }

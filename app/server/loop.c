@@ -173,6 +173,7 @@ void loop_run(struct loop *loop)
         bool busy = loop->web.draining || loop->accept_paused;
 
         h2o_evloop_run(loop->ctx.loop, busy ? BUSY_TURN_MS : IDLE_TURN_MS);
+        store_session_end_turn(loop->web.store);
         rt_thread_poll();
         if (loop->accept_paused)
             resume_accepting(loop);
@@ -188,5 +189,6 @@ void loop_stop(struct loop *loop)
  * connection is gone, which the deadline does not promise. */
 void loop_close(struct loop *loop)
 {
+    web_json_end(&loop->web);
     store_session_close(loop->web.store);
 }

@@ -5,13 +5,15 @@
  * of that connection in a few microseconds, which is less than handing it to another thread would
  * cost, so it runs on the loop and the callback is called before the function returns. Every
  * statement is reset as soon as its rows are read: that ends its read transaction, so the next
- * request sees every commit made before it began.
+ * request sees every commit made before it began. Only the lock outlives it (sqlite_read_lock.c).
  *
  * A connection is used by one thread only (SQLITE_OPEN_NOMUTEX, SQLITE_CONFIG_MULTITHREAD), and
  * SQLite's memory statistics are off, because counting them takes a process-wide lock at every
  * allocation; the runtime counts the same bytes anyway.
  */
 #include "app/store/sqlite.h"
+
+#include "app/store/sqlite_read_lock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -40,9 +42,11 @@ enum statement { LIST_ROOMS, LIST_ROOMS_ON, GET_ROOM, ROOM_EXISTS, LIST_PHOTOS, 
 struct sqlite_session {
     struct store_session base;
     sqlite3 *db;
+    struct sqlite_read_lock *read_lock;
     sqlite3_stmt *statements[STATEMENTS];
 };
 
+#define TEXTS_MAX 4 /* text columns that come first in any statement */
 #define ROOM_COLUMNS "id, name, category, main_photo, cost, number_of_seats"
 
 static const char *const sql[STATEMENTS] = {
@@ -151,6 +155,9 @@ int sqlite_store_open(const char *path, struct store **out, struct failure *err)
     /* Refused with SQLITE_MISUSE when SQLite is initialised already, by an earlier call of this. */
     sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    /* Pages one by one: SQLite would take the first twenty of each connection in one block, for which
+     * mimalloc commits half a megabyte a thread. CMEMLIMIT=5000000 has to be enough for the app. */
+    sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
     store = calloc(1, sizeof(*store));
     if (store == NULL || (store->path = strdup(path)) == NULL) {
         free(store);
@@ -190,6 +197,7 @@ static void session_close(struct store_session *base)
 
     for (int i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(session->statements[i]);
+    sqlite_read_lock_detach(session->read_lock);
     sqlite3_close(session->db);
     free(session);
 }
@@ -216,43 +224,52 @@ static int session_open(struct store *base, struct store_session **out, struct f
             return -1;
         }
     }
+    session->read_lock = sqlite_read_lock_attach(session->db);
     *out = &session->base;
     return 0;
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
-
-/* Appends one column's text and its NUL at *end; the caller has made room. */
-static const char *take_text(sqlite3_stmt *row, int column, char **end)
+static void session_end_turn(struct store_session *base)
 {
-    const unsigned char *text = sqlite3_column_text(row, column);
-    size_t len = text != NULL ? (size_t)sqlite3_column_bytes(row, column) : 0;
-    char *start = *end;
-
-    if (len != 0)
-        memcpy(start, text, len);
-    start[len] = '\0';
-    *end += len + 1;
-    return start;
+    sqlite_read_lock_drop(((struct sqlite_session *)base)->read_lock);
 }
 
-/* The four strings of a room share one pointer-free block: one allocation instead of four, and
- * nothing for the collector to look at inside. Valid until the scope ends, unlike SQLite's own
- * text, which dies at the next step. */
-static void take_room(sqlite3_stmt *row, struct rt_scope *scope, struct store_room *room)
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* The columns from the first on, n of them, as text in one pointer-free block: one allocation
+ * instead of n, and nothing for the collector to look at inside. Lives as long as the scope, unlike
+ * SQLite's own text, which dies at the next step. */
+static void take_texts(sqlite3_stmt *row, struct rt_scope *scope, int n, const char **out)
 {
+    const unsigned char *text[TEXTS_MAX];
+    size_t len[TEXTS_MAX];
     size_t total = 0;
     char *end;
 
-    for (int column = 0; column < 4; column++) {
-        sqlite3_column_text(row, column); /* so that bytes means UTF-8 bytes */
-        total += (size_t)sqlite3_column_bytes(row, column) + 1;
+    for (int i = 0; i < n; i++) {
+        text[i] = sqlite3_column_text(row, i); /* before bytes, so that those are of UTF-8 */
+        len[i] = text[i] != NULL ? (size_t)sqlite3_column_bytes(row, i) : 0;
+        total += len[i] + 1;
     }
     end = rt_scope_alloc_atomic(scope, total);
-    room->id = take_text(row, 0, &end);
-    room->name = take_text(row, 1, &end);
-    room->category = take_text(row, 2, &end);
-    room->main_photo = take_text(row, 3, &end);
+    for (int i = 0; i < n; i++) {
+        out[i] = end;
+        if (len[i] != 0)
+            memcpy(end, text[i], len[i]);
+        end[len[i]] = '\0';
+        end += len[i] + 1;
+    }
+}
+
+static void take_room(sqlite3_stmt *row, struct rt_scope *scope, struct store_room *room)
+{
+    const char *texts[4];
+
+    take_texts(row, scope, 4, texts);
+    room->id = texts[0];
+    room->name = texts[1];
+    room->category = texts[2];
+    room->main_photo = texts[3];
     room->cost = sqlite3_column_double(row, 4);
     room->number_of_seats = sqlite3_column_int64(row, 5);
     room->is_available = sqlite3_column_int(row, 6) != 0;
@@ -338,12 +355,7 @@ static void list_photos(struct store_session *base, struct rt_scope *scope, cons
 
     sqlite3_bind_text(statement, 1, room_id, -1, SQLITE_STATIC);
     while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        const char **slot = next_slot(scope, &urls, n, sizeof(char *));
-        char *end;
-
-        sqlite3_column_text(statement, 0);
-        end = rt_scope_alloc_atomic(scope, (size_t)sqlite3_column_bytes(statement, 0) + 1);
-        *slot = take_text(statement, 0, &end);
+        take_texts(statement, scope, 1, next_slot(scope, &urls, n, sizeof(char *)));
         n++;
     }
     result = finish(session, statement, rc, message, sizeof(message));
@@ -364,6 +376,7 @@ static const struct store_ops sqlite_ops = {
     .migrate = migrate,
     .session_open = session_open,
     .session_close = session_close,
+    .session_end_turn = session_end_turn,
     .list_rooms = list_rooms,
     .get_room = get_room,
     .list_photos = list_photos,

@@ -1,7 +1,8 @@
 /* sqlite.h - the SQLite store, as its own parts see it; the rest of the application knows store.h.
  *
- *   sqlite.c         opening, and the read connection of each event loop
- *   sqlite_schema.c  the schema's versions, the seed, and doing both safely
+ *   sqlite.c            opening, and the read connection of each event loop
+ *   sqlite_schema.c     the schema's versions, the seed, and doing both safely
+ *   sqlite_read_lock.c  one lock for all the reads of a loop's turn
  */
 #ifndef APP_STORE_SQLITE_H
 #define APP_STORE_SQLITE_H

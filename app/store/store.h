@@ -55,6 +55,7 @@ struct store_ops {
     int (*migrate)(struct store *store, bool reseed, struct failure *err);
     int (*session_open)(struct store *store, struct store_session **out, struct failure *err);
     void (*session_close)(struct store_session *session);
+    void (*session_end_turn)(struct store_session *session);
     void (*list_rooms)(struct store_session *session, struct rt_scope *scope, const char *day, store_rooms_done done,
                        void *arg);
     void (*get_room)(struct store_session *session, struct rt_scope *scope, const char *id, store_room_done done,
@@ -96,6 +97,13 @@ static inline int store_session_open(struct store *store, struct store_session *
 static inline void store_session_close(struct store_session *session)
 {
     session->ops->session_close(session);
+}
+
+/* store_session_end_turn - the loop has handled all that was ready and is about to sleep. What a
+ * store puts off to do once for many requests, it does here. */
+static inline void store_session_end_turn(struct store_session *session)
+{
+    session->ops->session_end_turn(session);
 }
 
 /* store_list_rooms - all rooms in seed order. day is NULL or a real YYYY-MM-DD; with it a room

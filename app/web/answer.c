@@ -65,22 +65,21 @@ void web_answer(struct web_request *rq, int status, const char *content_type, co
     h2o_send(h2o, &buffer, head || len == 0 ? 0 : 1, H2O_SEND_STATE_FINAL);
 }
 
-void web_answer_json(struct web_request *rq, int status, yajl_gen json)
+void web_answer_json(struct web_request *rq, int status)
 {
-    const unsigned char *text;
     size_t len;
+    const char *text = web_json_take(rq, &len);
 
-    yajl_gen_get_buf(json, &text, &len);
-    web_answer(rq, status, WEB_JSON, (const char *)text, len);
+    web_answer(rq, status, WEB_JSON, text, len);
 }
 
 void web_answer_error(struct web_request *rq, enum web_error error, const char *message)
 {
-    yajl_gen json = web_json_begin(rq->scope);
+    yajl_gen json = web_json_begin(rq);
 
     yajl_gen_map_open(json);
     web_json_text_member(json, "code", errors[error].code);
     web_json_text_member(json, "message", message);
     yajl_gen_map_close(json);
-    web_answer_json(rq, errors[error].status, json);
+    web_answer_json(rq, errors[error].status);
 }

@@ -2,7 +2,7 @@
  *
  *   routes.c   which handler answers a method and a path (pure)
  *   query.c    one parameter out of a query string (pure)
- *   json.c     JSON text in a request's scope, numbers as Go prints them
+ *   json.c     writing JSON text, numbers as Go prints them
  *   request.c  a request's context and its lifetime
  *   answer.c   sending answers and errors
  *   cors.c     what every answer carries, also those that h2o makes by itself
@@ -31,6 +31,8 @@ struct web_loop {
     struct store_session *store;
     size_t requests; /* whose scope has not ended; the drain waits for 0 */
     bool draining;   /* stopping: answers say Connection: close */
+    yajl_gen json;   /* one writer for all answers; kept alive by its scope */
+    struct rt_scope *json_scope;
 };
 
 struct web_request {
@@ -73,8 +75,13 @@ ptrdiff_t web_query_find(const char *query, size_t query_len, const char *name, 
 
 /* ---- json.c ---------------------------------------------------------------------------------- */
 
-/* web_json_begin - a generator whose memory is the scope's: never freed by hand. */
-yajl_gen web_json_begin(struct rt_scope *scope);
+/* web_json_begin - the loop's JSON writer, emptied. From here to web_answer_json nothing else may
+ * use it, so no store operation may be started in between. */
+yajl_gen web_json_begin(struct web_request *rq);
+/* web_json_take - the text written so far, copied into the request's scope. */
+const char *web_json_take(struct web_request *rq, size_t *len);
+/* web_json_end - the loop ends: gives the writer's memory back. */
+void web_json_end(struct web_loop *loop);
 void web_json_text(yajl_gen json, const char *text);
 void web_json_text_member(yajl_gen json, const char *key, const char *text);
 void web_json_number(yajl_gen json, double value);
@@ -113,7 +120,8 @@ enum web_error {
 
 /* web_answer - body and content_type must be static, of the request's scope or of h2o's pool. */
 void web_answer(struct web_request *rq, int status, const char *content_type, const char *body, size_t len);
-void web_answer_json(struct web_request *rq, int status, yajl_gen json);
+/* web_answer_json - with what was written since web_json_begin. */
+void web_answer_json(struct web_request *rq, int status);
 /* web_answer_error - {"code":...,"message":...} with the status that belongs to the error. */
 void web_answer_error(struct web_request *rq, enum web_error error, const char *message);
 /* web_reason - the reason phrase of a status. */

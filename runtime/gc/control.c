@@ -124,6 +124,7 @@ int32_t rt__gc_set_percent(int32_t percent)
 
 int64_t rt__gc_set_limit(int64_t limit_bytes)
 {
+    rt__backend->grow_in_small_steps(limit_bytes != ENV_MEMORY_LIMIT_OFF);
     return __atomic_exchange_n(&rt__gc.memory_limit_bytes, limit_bytes, __ATOMIC_RELAXED);
 }
 

@@ -25,6 +25,7 @@
 #include "runtime/heap/account.h"
 #include "runtime/heap/backend.h"
 #include "runtime/heap/managed.h"
+#include "runtime/heap/thread.h"
 #include "runtime/os/os.h"
 
 #define TICK_NS 200000000
@@ -79,7 +80,7 @@ static void scavenge(struct rt__scavenge_pace *pace, uint64_t now_ns)
     uint64_t live = account.alloc_bytes - account.free_bytes;
     live -= account.managed_alloc_bytes - account.managed_free_bytes;
     pace->spent_ns = rt__give_back_spent_ns();
-    if (rt__scavenge_due(pace, now_ns, before.process_held, live)) {
+    if (rt__scavenge_due(pace, now_ns, before.process_held, live, rt__scavenge_slack(rt__gc_limit()))) {
         rt__give_back(true);
     }
     rt__held_read(&after);
@@ -93,6 +94,7 @@ static void *background(void *unused)
 {
     struct rt__scavenge_pace pace = {0};
     (void)unused;
+    rt__self()->never_allocates = true;
     for (;;) {
         wait_for_tick();
         uint64_t now_ns = rt__os_now_ns();

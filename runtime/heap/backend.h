@@ -43,6 +43,9 @@ struct rt__backend {
     void (*add_roots)(void *low, void *high);
     void (*thread_start)(struct rt__thread *t); /* register the calling thread; idempotent */
 
+    /* Whether to take memory from the system in small steps: under a limit, where a big one would
+     * pass it. */
+    void (*grow_in_small_steps)(bool small);
     void (*collect)(struct rt__collection *out, bool release_memory);
     /* Managed frees found so far (collected backends), as a tally. */
     void (*freed)(struct rt__tally *out);

@@ -223,7 +223,10 @@ static void boehm_thread_start(struct rt__thread *t)
     if (t->collector_knows || GC_thread_is_registered()) {
         return;
     }
-    if (GC_get_stack_base(&base) != GC_SUCCESS || GC_register_my_thread(&base) != GC_SUCCESS) {
+    /* GC_get_stack_base gives the very top, so that the thread's descriptor with its specific data is
+     * looked into too, but asks libc, which allocates. */
+    base.mem_base = t->never_allocates ? rt__os_stack_base() : NULL;
+    if ((!base.mem_base && GC_get_stack_base(&base) != GC_SUCCESS) || GC_register_my_thread(&base) != GC_SUCCESS) {
         rt__os_die(1, "the collector cannot register a thread: its stack base is unknown");
     }
     t->collector_knows = true;
@@ -264,6 +267,16 @@ static void boehm_start(unsigned markers)
     GC_set_disable_automatic_collection(1);
     rt__os_threads_named("GC-marker-", note_marker, NULL);
     rt__thread_on_exit = boehm_thread_exit;
+}
+
+/* libgc grows its heap by 1/divisor of it, by 64 KiB at least. Its own 3 is a third: the heap would
+ * pass a limit that its objects keep well below. */
+#define GROWTH_DIVISOR 3
+#define GROWTH_DIVISOR_LIMITED 64
+
+static void boehm_grow_in_small_steps(bool small)
+{
+    GC_set_free_space_divisor(small ? GROWTH_DIVISOR_LIMITED : GROWTH_DIVISOR);
 }
 
 /* ---- figures --------------------------------------------------------------------------------- */
@@ -326,6 +339,7 @@ const struct rt__backend rt__backend_boehm = {
     .usable = boehm_usable,
     .add_roots = boehm_add_roots,
     .thread_start = boehm_thread_start,
+    .grow_in_small_steps = boehm_grow_in_small_steps,
     .collect = boehm_collect,
     .freed = boehm_freed,
     .held = boehm_held,

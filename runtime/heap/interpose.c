@@ -20,17 +20,9 @@ static bool power_of_two(size_t n)
     return n != 0 && (n & (n - 1)) == 0;
 }
 
-static void *or_enomem(void *p)
-{
-    if (rt__unlikely(!p)) {
-        errno = ENOMEM;
-    }
-    return p;
-}
-
 RT_API void *malloc(size_t size)
 {
-    return or_enomem(rt__process_alloc(size));
+    return rt__process_alloc(size);
 }
 
 RT_API void *calloc(size_t count, size_t size)
@@ -40,7 +32,7 @@ RT_API void *calloc(size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return or_enomem(rt__process_zalloc(bytes));
+    return rt__process_zalloc(bytes);
 }
 
 RT_API void free(void *p)
@@ -50,8 +42,7 @@ RT_API void free(void *p)
 
 RT_API void *realloc(void *p, size_t size)
 {
-    void *q = rt__process_realloc(p, size);
-    return q || size == 0 ? q : or_enomem(q);
+    return rt__process_realloc(p, size);
 }
 
 RT_API void *reallocarray(void *p, size_t count, size_t size)
@@ -83,7 +74,7 @@ RT_API void *aligned_alloc(size_t alignment, size_t size)
         errno = EINVAL;
         return NULL;
     }
-    return or_enomem(rt__process_alloc_aligned(size, alignment));
+    return rt__process_alloc_aligned(size, alignment);
 }
 
 RT_API void *memalign(size_t alignment, size_t size)

@@ -40,6 +40,10 @@ void rt__process_held(uint64_t *held_bytes, uint64_t *peak_bytes)
     *held_bytes = *peak_bytes = 0;
 }
 
+void rt__process_held_again(void)
+{
+}
+
 static void libc_start(unsigned markers)
 {
     (void)markers;
@@ -102,6 +106,11 @@ static void libc_thread_start(struct rt__thread *t)
     (void)t;
 }
 
+static void libc_grow_in_small_steps(bool small)
+{
+    (void)small;
+}
+
 static void libc_collect(struct rt__collection *out, bool release_memory)
 {
     struct rt__account account;
@@ -149,6 +158,7 @@ const struct rt__backend rt__backend_libc = {
     .usable = libc_usable,
     .add_roots = libc_add_roots,
     .thread_start = libc_thread_start,
+    .grow_in_small_steps = libc_grow_in_small_steps,
     .collect = libc_collect,
     .freed = libc_freed,
     .held = libc_held,

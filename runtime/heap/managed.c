@@ -134,6 +134,9 @@ static void give_back_now(bool purge)
 {
     uint64_t start_ns = rt__os_thread_cpu_ns();
     rt__process_collect(purge);
+    if (purge) {
+        rt__process_held_again();
+    }
     __atomic_add_fetch(&give_back_ns, rt__os_thread_cpu_ns() - start_ns, __ATOMIC_RELAXED);
 }
 
@@ -147,10 +150,10 @@ void rt__give_back(bool purge)
         }
     } while (!__atomic_compare_exchange_n(&give_back_epoch, &seen, next, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
     struct rt__thread *t = rt__self();
-    if (t) {
+    if (t && !t->never_allocates) {
         t->give_back_seen = next;
+        give_back_now(purge);
     }
-    give_back_now(purge);
 }
 
 void rt__give_back_if_asked(struct rt__thread *t)

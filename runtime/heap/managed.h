@@ -15,7 +15,7 @@ void rt__managed_start(const struct rt__backend *backend, unsigned markers);
 void *rt__root_alloc(size_t size);
 void rt__root_free(void *p);
 
-/* The calling thread collects its process heap now, and every other thread is asked to at its next
+/* The calling thread collects its process heap now (if it has one), and every other thread is asked to at its next
  * look or poll; with purge its free pages go back to the system at once. */
 void rt__give_back(bool purge);
 /* Does what was asked of this thread, if anything. */

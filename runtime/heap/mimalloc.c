@@ -63,6 +63,11 @@ static void mimalloc_thread_start(struct rt__thread *t)
     (void)t;
 }
 
+static void mimalloc_grow_in_small_steps(bool small)
+{
+    (void)small;
+}
+
 static void mimalloc_collect(struct rt__collection *out, bool release_memory)
 {
     struct rt__account account;
@@ -110,6 +115,7 @@ const struct rt__backend rt__backend_mimalloc = {
     .usable = rt__process_usable,
     .add_roots = mimalloc_add_roots,
     .thread_start = mimalloc_thread_start,
+    .grow_in_small_steps = mimalloc_grow_in_small_steps,
     .collect = mimalloc_collect,
     .freed = mimalloc_freed,
     .held = mimalloc_held,

@@ -15,6 +15,9 @@ struct rt__watcher rt__watcher;
 
 bool rt__process_headers_readable;
 static bool initialized;
+static long decommit_delay_ms;
+static char *reserved; /* all segments of mimalloc lie in here, when there is one */
+static size_t reserved_bytes;
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
@@ -55,6 +58,27 @@ static bool page_headers_are_readable(void)
     return ok;
 }
 
+/* One range of addresses for all of mimalloc's segments, so that it is known what to ask the kernel
+ * about. Addresses cost nothing; the size only has to exceed what the machine can hold. Where they
+ * are limited (ulimit -v) mimalloc maps its segments itself and its own figure is used. */
+#define SEGMENT_BYTES ((size_t)32 << 20)
+#define RESERVE_MOST ((size_t)4 << 40)
+#define RESERVE_LEAST ((size_t)64 << 30)
+
+static void reserve_addresses(void)
+{
+    size_t size = 4 * rt__os_physical();
+    size = size < RESERVE_LEAST ? RESERVE_LEAST : size > RESERVE_MOST ? RESERVE_MOST : size;
+    size &= ~(SEGMENT_BYTES - 1);
+    char *p = rt__os_reserve(size, SEGMENT_BYTES);
+    if (p && mi_manage_os_memory(p, size, false, false, true, -1)) {
+        reserved = p;
+        reserved_bytes = size;
+    }
+}
+
+static void on_mimalloc_error(int error, void *unused);
+
 static void init_once(void)
 {
     rt__os_start_ns();
@@ -62,6 +86,9 @@ static void init_once(void)
      * with this off what mimalloc says it holds follows use. Must precede its first allocation. */
     mi_option_set(mi_option_eager_commit, 0);
     mi_option_set(mi_option_eager_commit_delay, 0);
+    decommit_delay_ms = mi_option_get(mi_option_decommit_delay);
+    reserve_addresses();
+    mi_register_error(on_mimalloc_error, NULL);
 #ifndef RT_HEAP_FORCE_FALLBACK
     rt__process_headers_readable = page_headers_are_readable();
 #endif
@@ -92,7 +119,7 @@ static size_t block_size(const void *p)
     return mi_usable_size(p);
 }
 
-void rt__process_look(struct rt__thread *t)
+static void look(struct rt__thread *t)
 {
     uint64_t bytes = (uint64_t)(t->process_grant - t->process_budget);
     int64_t grant = RT__LOOK_NOT_BEFORE_INIT;
@@ -102,6 +129,36 @@ void rt__process_look(struct rt__thread *t)
         grant = rt__watcher.process_bytes(t, bytes);
     }
     t->process_budget = t->process_grant = grant;
+}
+
+static void spend(struct rt__thread *t, size_t bytes)
+{
+    if (RT__COUNTING && (t->process_budget -= (int64_t)bytes) < 0) {
+        look(t);
+    }
+}
+
+/* mimalloc has no memory to give: the block that was counted before it was asked for never was. */
+static void on_mimalloc_error(int error, void *unused)
+{
+    (void)unused;
+    struct rt__thread *t = rt__self_ptr;
+    if (error != ENOMEM && error != EOVERFLOW) {
+        return;
+    }
+    errno = ENOMEM;
+    if (t && t->class_counted != RT__NO_CLASS) {
+        rt__bump(&t->process_alloc.n[t->class_counted], (uint64_t)-1);
+        t->class_counted = RT__NO_CLASS;
+    }
+}
+
+/* Whatever is asked of mimalloc now is counted when it is there. */
+static void count_afterwards(void)
+{
+    if (rt__self_ptr) {
+        rt__self_ptr->class_counted = RT__NO_CLASS;
+    }
 }
 
 /* Counts a block whose header must be read: larger than the small classes, or aligned. */
@@ -115,7 +172,7 @@ static void count_block(const void *p)
         return;
     }
     rt__tally_process(&t->process_alloc, size);
-    rt__process_spend(t, size);
+    spend(t, size);
 }
 
 static void count_free(struct rt__thread *t, size_t size)
@@ -135,6 +192,7 @@ void *rt__process_alloc_slow(size_t size, bool zero)
     if (rt__unlikely(!__atomic_load_n(&initialized, __ATOMIC_ACQUIRE))) {
         rt__process_init();
     }
+    count_afterwards();
     void *p = zero ? mi_zalloc(size) : mi_malloc(size);
     if (p) {
         count_block(p);
@@ -153,6 +211,7 @@ void *rt__process_alloc_aligned(size_t size, size_t alignment)
     if (alignment > 128 && size <= RT__SMALL_MAX) {
         size |= 1;
     }
+    count_afterwards();
     void *p = mi_malloc_aligned(size, alignment);
     if (p) {
         count_block(p);
@@ -176,6 +235,7 @@ void *rt__process_realloc(void *p, size_t size)
         return NULL;
     }
     size_t old_block = block_size(p);
+    count_afterwards();
     void *q = mi_realloc(p, size);
     if (q && q != p) {
         count_block(q);
@@ -191,34 +251,99 @@ size_t rt__process_usable(const void *p)
 
 /* ---- what is held ---------------------------------------------------------------------------- */
 
+/* mimalloc commits a segment in steps of 1 MiB and returns only slices that were used and freed, so
+ * up to a megabyte a thread stays committed behind its last page. A block taken from there and freed
+ * joins that tail, and with no delay the joined span goes back whole. */
+#define TAIL_BLOCK_BYTES (192 << 10)
+
+static void return_tail(void)
+{
+    count_afterwards();
+    void *p = mi_malloc(TAIL_BLOCK_BYTES);
+    mi_free(p);
+}
+
 void rt__process_collect(bool purge)
 {
-    if (purge) {
-        /* mimalloc waits 25 ms before it returns a free page, 500 ms a segment, and mi_collect does
-         * not shorten that: the delay has to be dropped around it. The options are plain globals;
-         * another thread that frees meanwhile purges early, which is harmless. */
-        long page_ms = mi_option_get(mi_option_decommit_delay);
-        mi_option_set(mi_option_decommit_delay, 0);
-        mi_collect(true);
-        mi_option_set(mi_option_decommit_delay, page_ms);
-    } else {
+    if (!purge) {
         mi_collect(false);
+        return;
+    }
+    /* mimalloc waits 25 ms before it returns a free page, 500 ms a segment, and mi_collect does not
+     * shorten that: the delay has to be dropped around it. The option is a plain global; another
+     * thread that frees meanwhile purges early, which is harmless, and two purges at once put the
+     * same value back. */
+    mi_option_set(mi_option_decommit_delay, 0);
+    mi_collect(true);
+    return_tail();
+    mi_option_set(mi_option_decommit_delay, decommit_delay_ms);
+}
+
+/* mimalloc's own figure: what it may touch. Committed in steps of 1 MiB a thread, and its peak is of
+ * no use (returning a partly committed segment first counts all 32 MiB as committed). */
+static uint64_t committed_bytes(void)
+{
+    size_t elapsed, user, sys, rss, peak_rss, commit, peak_commit, faults;
+    mi_process_info(&elapsed, &user, &sys, &rss, &peak_rss, &commit, &peak_commit, &faults);
+    return commit <= SIZE_MAX / 2 ? commit : 0;
+}
+
+static uint64_t live_bytes(void)
+{
+    struct rt__tally frees, allocs;
+    rt__tally_all(&frees, offsetof(struct rt__thread, process_free));
+    rt__tally_all(&allocs, offsetof(struct rt__thread, process_alloc));
+    return rt__tally_process_bytes(&allocs) - rt__tally_process_bytes(&frees);
+}
+
+/* The last measurement. One thread at a time measures; the others take what is there. */
+static struct {
+    bool busy;
+    uint64_t at_ns, cost_ns;
+    uint64_t held_bytes, live_bytes, peak_bytes;
+} measured;
+
+static void measure(uint64_t now_ns)
+{
+    uint64_t held = reserved ? rt__os_resident(reserved, reserved + reserved_bytes) : UINT64_MAX;
+    if (held == UINT64_MAX) {
+        held = committed_bytes();
+    }
+    __atomic_store_n(&measured.live_bytes, live_bytes(), __ATOMIC_RELAXED);
+    __atomic_store_n(&measured.held_bytes, held, __ATOMIC_RELAXED);
+    if (held > measured.peak_bytes) {
+        __atomic_store_n(&measured.peak_bytes, held, __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(&measured.cost_ns, rt__os_now_ns() - now_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&measured.at_ns, rt__os_now_ns(), __ATOMIC_RELEASE);
+}
+
+void rt__process_held_again(void)
+{
+    uint64_t now_ns = rt__os_now_ns();
+    if (!__atomic_exchange_n(&measured.busy, true, __ATOMIC_ACQUIRE)) {
+        measure(now_ns);
+        __atomic_store_n(&measured.busy, false, __ATOMIC_RELEASE);
     }
 }
 
+/* Measuring takes tens of microseconds, more in a large heap, so it is done at most every
+ * MEASURE_EVERY_NS and at no more than 1 % of one processor. Between two measurements what was
+ * allocated since is added as if it took new pages, which errs on the safe side. */
+#define MEASURE_EVERY_NS 10000000u
+
 void rt__process_held(uint64_t *held_bytes, uint64_t *peak_bytes)
 {
-    /* mimalloc's own peak is of no use: returning a partly committed segment first counts all
-     * 32 MiB of it as committed, then as returned. So the peak is the most that was seen here. */
-    static uint64_t peak_seen;
-    size_t elapsed, user, sys, rss, peak_rss, commit, peak_commit, faults;
-    mi_process_info(&elapsed, &user, &sys, &rss, &peak_rss, &commit, &peak_commit, &faults);
-    *held_bytes = commit <= SIZE_MAX / 2 ? commit : 0;
-    uint64_t peak = __atomic_load_n(&peak_seen, __ATOMIC_RELAXED);
-    while (*held_bytes > peak &&
-           !__atomic_compare_exchange_n(&peak_seen, &peak, *held_bytes, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    uint64_t age_ns = rt__os_now_ns() - __atomic_load_n(&measured.at_ns, __ATOMIC_ACQUIRE);
+    if (age_ns >= MEASURE_EVERY_NS && age_ns >= 100 * __atomic_load_n(&measured.cost_ns, __ATOMIC_RELAXED)) {
+        rt__process_held_again();
     }
-    *peak_bytes = *held_bytes > peak ? *held_bytes : peak;
+    uint64_t live = live_bytes(), live_then = __atomic_load_n(&measured.live_bytes, __ATOMIC_RELAXED);
+    *held_bytes = __atomic_load_n(&measured.held_bytes, __ATOMIC_RELAXED) + (live > live_then ? live - live_then : 0);
+    *peak_bytes = __atomic_load_n(&measured.peak_bytes, __ATOMIC_RELAXED);
+    if (*peak_bytes < *held_bytes) {
+        *peak_bytes = *held_bytes;
+    }
 }
 
 #endif

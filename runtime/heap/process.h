@@ -30,8 +30,11 @@ bool rt__process_fast_path(void);
 
 /* Gives the calling thread's free pages back; with purge at once, else as mimalloc sees fit. */
 void rt__process_collect(bool purge);
-/* Bytes that mimalloc holds from the system now, and the most that any call of this ever saw. */
+/* Bytes of mimalloc's memory that the kernel has given and not got back (pages touched), and the most
+ * that was ever measured; at most 10 ms old, plus what was allocated since. */
 void rt__process_held(uint64_t *held_bytes, uint64_t *peak_bytes);
+/* Measures at once: after memory was given back. */
+void rt__process_held_again(void);
 
 #ifndef RT_SANITIZE
 
@@ -41,44 +44,47 @@ void rt__process_held(uint64_t *held_bytes, uint64_t *peak_bytes);
 /* The slow halves: a thread's first call, blocks above RT__SMALL_MAX, a spent budget. */
 void *rt__process_alloc_slow(size_t size, bool zero);
 void rt__process_free_slow(void *p);
-void rt__process_look(struct rt__thread *t);
 extern bool rt__process_headers_readable; /* set once, before the first block is counted */
 
-static inline void rt__process_spend(struct rt__thread *t, size_t bytes)
+/* Called by their address in the GOT rather than through the PLT: a jump less for each call. */
+extern __typeof__(mi_malloc_small) mi_malloc_small __attribute__((noplt));
+extern __typeof__(mi_zalloc_small) mi_zalloc_small __attribute__((noplt));
+extern __typeof__(mi_free) mi_free __attribute__((noplt));
+
+#define RT__NO_CLASS UINT32_MAX
+
+/* Counts a small block before it is asked for, so that asking is a jump into mimalloc; false when
+ * the slow half must do it all. mimalloc's out-of-memory handler takes the count back. */
+static inline bool rt__process_count_small(struct rt__thread *t, size_t size)
 {
-    if (RT__COUNTING && rt__unlikely((t->process_budget -= (int64_t)bytes) < 0)) {
-        rt__process_look(t);
+    if (rt__unlikely(!t || size > RT__SMALL_MAX)) {
+        return false;
     }
+    if (RT__COUNTING) {
+        int64_t left = t->process_budget - (int64_t)size;
+        if (rt__unlikely(left < 0)) {
+            return false;
+        }
+        t->process_budget = left;
+        unsigned class = rt__class_of_words[(size + 7) >> 3];
+        t->class_counted = class;
+        rt__bump(&t->process_alloc.n[class], 1);
+    }
+    return true;
 }
 
-/* NULL when the system has no memory left, as malloc. Zero bytes give a block. Inlined into malloc
- * itself: a call and its saved registers are a tenth of what an allocation takes. */
+/* NULL, and errno ENOMEM, when the system has no memory left, as malloc. Zero bytes give a block.
+ * Inlined into malloc itself: a call and its saved registers are a tenth of an allocation. */
 static inline void *rt__process_alloc(size_t size)
 {
-    struct rt__thread *t = rt__self_ptr;
-    if (rt__unlikely(!t || size > RT__SMALL_MAX)) {
-        return rt__process_alloc_slow(size, false);
-    }
-    void *p = mi_malloc_small(size);
-    if (rt__likely(p != NULL)) {
-        rt__bump(&t->process_alloc.n[rt__class_of_words[(size + 7) >> 3]], 1);
-        rt__process_spend(t, size);
-    }
-    return p;
+    return rt__likely(rt__process_count_small(rt__self_ptr, size)) ? mi_malloc_small(size)
+                                                                   : rt__process_alloc_slow(size, false);
 }
 
 static inline void *rt__process_zalloc(size_t size)
 {
-    struct rt__thread *t = rt__self_ptr;
-    if (rt__unlikely(!t || size > RT__SMALL_MAX)) {
-        return rt__process_alloc_slow(size, true);
-    }
-    void *p = mi_zalloc_small(size);
-    if (rt__likely(p != NULL)) {
-        rt__bump(&t->process_alloc.n[rt__class_of_words[(size + 7) >> 3]], 1);
-        rt__process_spend(t, size);
-    }
-    return p;
+    return rt__likely(rt__process_count_small(rt__self_ptr, size)) ? mi_zalloc_small(size)
+                                                                   : rt__process_alloc_slow(size, true);
 }
 
 /* The count comes first: then freeing is a jump to mi_free, and a reader never sees memory of a

@@ -77,6 +77,7 @@ struct rt__thread *rt__self_slow(void)
     }
     t->tid = rt__os_tid();
     t->in_runtime = false;
+    t->never_allocates = false;
     t->collector_knows = false;
     t->process_budget = t->process_grant = 0;
     t->managed_budget = 0;

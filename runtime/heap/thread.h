@@ -31,11 +31,13 @@ struct rt__thread {
     int64_t process_budget; /* process-heap bytes until this thread next looks at the account */
     int64_t managed_budget; /* managed likewise */
     int64_t process_grant;  /* what process_budget was last set to */
+    uint32_t class_counted; /* of the small block now being asked of mimalloc; see process.c */
     struct rt__tally process_alloc, process_free;
     struct rt__tally managed_alloc, managed_free; /* managed_free: by hand only (libc backend) */
 
     uint32_t give_back_seen; /* rt__give_back_epoch that this thread has acted on */
     bool in_runtime;         /* inside a cycle or a look: do not look again */
+    bool never_allocates;    /* the background thread: it has no mimalloc heap, and must get none */
     bool collector_knows;    /* registered with the managed heap's collector by us */
     uintptr_t stack_base, stack_low; /* stack_low: where the stack stood at the last look */
     struct rt_scope *scopes; /* ended scopes, kept for the next rt_scope_begin */
@@ -76,10 +78,17 @@ static inline struct rt__thread *rt__threads_first(void)
 #define RT__COUNTING 1
 #endif
 
+/* One writer, many readers: an add to memory, in one instruction where there is one (x86 keeps the
+ * order of stores, and an aligned word is never torn). Spelt as load, add and release store, gcc
+ * makes three instructions of it and computes the address twice. */
 static inline void rt__bump(uint64_t *word, uint64_t by)
 {
     if (RT__COUNTING) {
+#if defined(__x86_64__) && !defined(RT_SANITIZE)
+        __asm__ volatile("addq %1, %0" : "+m"(*word) : "er"(by));
+#else
         __atomic_store_n(word, *word + by, __ATOMIC_RELEASE);
+#endif
     }
 }
 

@@ -31,6 +31,18 @@ uint64_t rt__os_mapped(enum rt__os_use use);
 /* Resident set of the process in bytes, from /proc/self/statm; 0 when unreadable. */
 uint64_t rt__os_rss(void);
 
+/* ---- resident.c: what the kernel has really given ---- */
+/* A range of addresses set aside and not usable yet, aligned to `alignment`; NULL when refused. */
+void *rt__os_reserve(size_t size, size_t alignment);
+/* Bytes of the writable mappings within [low, high) that are in memory; UINT64_MAX when the kernel
+ * does not say (no /proc). Some 50 us, and a few more for each 32 MiB in use. */
+uint64_t rt__os_resident(const void *low, const void *high);
+/* Physical memory of the machine in bytes. */
+uint64_t rt__os_physical(void);
+/* The part of one line of /proc/self/maps that is writable and within [low, high): false when there
+ * is none. Pure. */
+bool rt__os_maps_line(const char *line, uintptr_t low, uintptr_t high, uintptr_t *start, uintptr_t *end);
+
 /* ---- report.c: the one way to stderr ---- */
 /* Formats into a bounded buffer and writes it with one write(2): a line is never torn between
  * threads. Cut at 1024 bytes; the newline is kept. */

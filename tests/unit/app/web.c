@@ -1,0 +1,312 @@
+/* web.c - routes, query strings, numbers and addresses: the pure parts of app/web. */
+#include "app/web/web.h"
+
+#include <arpa/inet.h>
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- routes ---------------------------------------------------------------------------------- */
+
+/* Never called; only its address tells that a route has a handler. */
+static void nothing(struct web_request *rq)
+{
+    (void)rq;
+}
+
+static const struct web_route routes[] = {
+    {"GET", "/rooms", nothing},  {"GET", "/rooms/:id", nothing}, {"GET", "/rooms/:id/photos", nothing},
+    {"POST", "/rooms", nothing}, {"*", "/debug/*", nothing},     {NULL, NULL, NULL},
+};
+
+static struct web_match match(const char *method, const char *path)
+{
+    struct web_match m;
+
+    web_routes_match(routes, method, strlen(method), path, strlen(path), &m);
+    return m;
+}
+
+static void leads_to(const char *method, const char *path, const char *pattern, const char *id)
+{
+    struct web_match m = match(method, path);
+
+    if (m.route == NULL || strcmp(m.route->pattern, pattern) != 0)
+        fail_msg("%s %s should lead to %s", method, path, pattern);
+    if (id == NULL) {
+        assert_null(m.id);
+    } else {
+        assert_int_equal(m.id_len, strlen(id));
+        assert_memory_equal(m.id, id, m.id_len);
+    }
+}
+
+static void leads_nowhere(const char *method, const char *path, const char *allow)
+{
+    struct web_match m = match(method, path);
+
+    if (m.route != NULL)
+        fail_msg("%s %s should lead nowhere", method, path);
+    assert_string_equal(m.allow, allow);
+}
+
+static void paths_lead_to_their_routes(void **state)
+{
+    (void)state;
+    leads_to("GET", "/rooms", "/rooms", NULL);
+    leads_to("POST", "/rooms", "/rooms", NULL);
+    leads_to("GET", "/rooms/42", "/rooms/:id", "42");
+    leads_to("GET", "/rooms/photos", "/rooms/:id", "photos");
+    leads_to("GET", "/rooms/42/photos", "/rooms/:id/photos", "42");
+    leads_to("DELETE", "/debug/", "/debug/*", NULL);
+    leads_to("GET", "/debug/pprof/heap", "/debug/*", NULL);
+}
+
+static void unknown_paths_have_no_methods(void **state)
+{
+    (void)state;
+    leads_nowhere("GET", "", "");
+    leads_nowhere("GET", "/", "");
+    leads_nowhere("GET", "/room", "");
+    leads_nowhere("GET", "/roomsx", "");
+    leads_nowhere("GET", "/rooms/", "");
+    leads_nowhere("GET", "/rooms//photos", "");
+    leads_nowhere("GET", "/rooms/42/", "");
+    leads_nowhere("GET", "/rooms/42/photos/1", "");
+    leads_nowhere("GET", "/debug", "");
+}
+
+static void known_paths_list_their_methods(void **state)
+{
+    (void)state;
+    leads_nowhere("DELETE", "/rooms", "GET, POST, OPTIONS");
+    leads_nowhere("HEAD", "/rooms/42", "GET, OPTIONS");
+    leads_nowhere("get", "/rooms/42", "GET, OPTIONS");
+    leads_nowhere("", "/rooms/42", "GET, OPTIONS");
+}
+
+/* ---- query ----------------------------------------------------------------------------------- */
+
+static void finds(const char *query, const char *value)
+{
+    char buf[32];
+    ptrdiff_t len = web_query_find(query, strlen(query), "day", buf, sizeof(buf));
+
+    if (value == NULL) {
+        if (len != -1)
+            fail_msg("\"%s\" has no day, got \"%s\"", query, buf);
+    } else {
+        assert_int_equal(len, strlen(value));
+        assert_string_equal(buf, value);
+    }
+}
+
+static void a_parameter_is_found_and_decoded(void **state)
+{
+    (void)state;
+    finds("day=1", "1");
+    finds("a=b&day=2025-01-09&c", "2025-01-09");
+    finds("day=1&day=2", "1");
+    finds("day=", "");
+    finds("day", "");
+    finds("&&day=x", "x");
+    finds("d%61y=a%2Db+c", "a-b c");
+    finds("day=a=b", "a=b");
+}
+
+static void what_is_not_the_parameter_is_left(void **state)
+{
+    (void)state;
+    finds("", NULL);
+    finds("days=1&da=2&Day=3", NULL);
+    finds("x=day=1", NULL);
+}
+
+static void malformed_escapes_stay_as_they_are(void **state)
+{
+    (void)state;
+    finds("day=%", "%");
+    finds("day=%4", "%4");
+    finds("day=%zz&x", "%zz");
+}
+
+static void a_value_that_does_not_fit_tells_its_length(void **state)
+{
+    char buf[4] = "";
+
+    (void)state;
+    assert_int_equal(web_query_find("day=12345", 9, "day", buf, sizeof(buf)), 5);
+    assert_int_equal(strlen(buf), 3);
+}
+
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+static void prints(double value, const char *expected)
+{
+    char buf[WEB_NUMBER_MAX];
+    size_t len = web_format_number(buf, value);
+
+    assert_string_equal(buf, expected);
+    assert_int_equal(len, strlen(expected));
+}
+
+/* Each expected text is what Go's encoding/json prints. */
+static void numbers_are_printed_as_go_prints_them(void **state)
+{
+    (void)state;
+    prints(12.5, "12.5");
+    prints(100, "100");
+    prints(4.5, "4.5");
+    prints(0, "0");
+    prints(-0.0, "-0");
+    prints(0.1, "0.1");
+    prints(0.05, "0.05");
+    prints(19.99, "19.99");
+    prints(-3.5, "-3.5");
+    prints(-0.25, "-0.25");
+    prints(1234567.89, "1234567.89");
+    prints(0.001, "0.001");
+    prints(1.0 / 3, "0.3333333333333333");
+    prints(0.1 + 0.2, "0.30000000000000004");
+    prints(123456789012345678, "123456789012345680");
+    prints(1e20, "100000000000000000000");
+    prints(1e21, "1e+21");
+    prints(1e-6, "0.000001");
+    prints(1e-7, "1e-7");
+    prints(1.5e-10, "1.5e-10");
+    prints(DBL_MAX, "1.7976931348623157e+308");
+    prints(5e-324, "5e-324");
+}
+
+static void what_json_cannot_say_becomes_0(void **state)
+{
+    (void)state;
+    prints(INFINITY, "0");
+    prints(-INFINITY, "0");
+    prints(NAN, "0");
+}
+
+static void every_number_reads_back_and_is_the_shortest(void **state)
+{
+    (void)state;
+    srand(7);
+    for (int i = 0; i < 20000; i++) {
+        char buf[WEB_NUMBER_MAX];
+        char shorter[64];
+        double value = i < 10000 ? (double)(rand() % 100000000) / 100 : ldexp((double)rand() - RAND_MAX / 2, rand() % 60 - 40);
+        size_t significant = 0;
+        bool leading = true;
+
+        web_format_number(buf, value);
+        assert_true(strtod(buf, NULL) == value);
+        for (const char *p = buf; *p != '\0' && *p != 'e'; p++) {
+            leading = leading && (*p < '1' || *p > '9');
+            significant += !leading && *p >= '0' && *p <= '9';
+        }
+        if (strchr(buf, '.') == NULL || significant < 2)
+            continue;
+        snprintf(shorter, sizeof(shorter), "%.*e", (int)significant - 2, value);
+        assert_false(strtod(shorter, NULL) == value);
+    }
+}
+
+/* ---- the JSON writer ------------------------------------------------------------------------- */
+
+static void write_array(struct web_request *rq, size_t n)
+{
+    yajl_gen json = web_json_begin(rq);
+
+    yajl_gen_array_open(json);
+    for (size_t i = 0; i < n; i++)
+        web_json_text(json, "x\"y\n");
+    yajl_gen_array_close(json);
+}
+
+static void the_writer_starts_afresh_after_half_and_after_huge_answers(void **state)
+{
+    struct web_loop loop = {0};
+    struct web_request rq = {.scope = rt_scope_begin(), .loop = &loop};
+    const char *first;
+    const char *text;
+    size_t first_len;
+    size_t len;
+
+    (void)state;
+    write_array(&rq, 1);
+    first = web_json_take(&rq, &first_len);
+    yajl_gen_map_open(web_json_begin(&rq)); /* given up half way */
+    write_array(&rq, 20000);
+    text = web_json_take(&rq, &len);
+    assert_int_equal(len, 1 + 20000 * 9);
+    assert_memory_equal(text, "[\"x\\\"y\\n\",\"", 11);
+    assert_null(loop.json); /* larger than what is kept */
+    write_array(&rq, 0);
+    text = web_json_take(&rq, &len);
+    assert_int_equal(len, 2);
+    assert_memory_equal(text, "[]", 2);
+    assert_int_equal(first_len, 10);
+    assert_memory_equal(first, "[\"x\\\"y\\n\"]", 10); /* not touched by the later ones */
+    web_json_end(&loop);
+    rt_scope_end(rq.scope);
+}
+
+/* ---- addresses ------------------------------------------------------------------------------- */
+
+static bool is_loopback(int family, const char *text)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+
+    if (family == AF_INET) {
+        assert_int_equal(inet_pton(family, text, &v4.sin_addr), 1);
+        return web_is_loopback((struct sockaddr *)&v4);
+    }
+    assert_int_equal(inet_pton(family, text, &v6.sin6_addr), 1);
+    return web_is_loopback((struct sockaddr *)&v6);
+}
+
+static void only_addresses_of_this_machine_are_loopback(void **state)
+{
+    struct sockaddr local = {.sa_family = AF_UNIX};
+
+    (void)state;
+    assert_true(is_loopback(AF_INET, "127.0.0.1"));
+    assert_true(is_loopback(AF_INET, "127.255.1.2"));
+    assert_false(is_loopback(AF_INET, "128.0.0.1"));
+    assert_false(is_loopback(AF_INET, "10.0.0.127"));
+    assert_false(is_loopback(AF_INET, "0.0.0.0"));
+    assert_true(is_loopback(AF_INET6, "::1"));
+    assert_true(is_loopback(AF_INET6, "::ffff:127.0.0.1"));
+    assert_false(is_loopback(AF_INET6, "::ffff:10.0.0.1"));
+    assert_false(is_loopback(AF_INET6, "::127.0.0.1"));
+    assert_false(is_loopback(AF_INET6, "::"));
+    assert_false(is_loopback(AF_INET6, "fe80::1"));
+    assert_false(web_is_loopback(&local));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(paths_lead_to_their_routes),
+        cmocka_unit_test(unknown_paths_have_no_methods),
+        cmocka_unit_test(known_paths_list_their_methods),
+        cmocka_unit_test(a_parameter_is_found_and_decoded),
+        cmocka_unit_test(what_is_not_the_parameter_is_left),
+        cmocka_unit_test(malformed_escapes_stay_as_they_are),
+        cmocka_unit_test(a_value_that_does_not_fit_tells_its_length),
+        cmocka_unit_test(numbers_are_printed_as_go_prints_them),
+        cmocka_unit_test(what_json_cannot_say_becomes_0),
+        cmocka_unit_test(every_number_reads_back_and_is_the_shortest),
+        cmocka_unit_test(the_writer_starts_afresh_after_half_and_after_huge_answers),
+        cmocka_unit_test(only_addresses_of_this_machine_are_loopback),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -77,10 +77,13 @@ static bool over_limit(uint64_t counted_bytes, unsigned percent)
 
 /* Memory goes back with the cycle when a call asked, when the managed heap holds more than it may
  * retain, and near the limit; otherwise the next cycle would only map it again. */
-static bool should_release(enum rt__gc_why why, const struct rt__held *held)
+static enum rt__release what_to_release(enum rt__gc_why why, const struct rt__held *held)
 {
-    return why == RT__GC_RELEASE || held->managed_held > rt__gc_retain_bytes() ||
-           over_limit(rt__gc_counted_bytes(held), 95);
+    if (why == RT__GC_RELEASE) {
+        return RT__RELEASE_ALL;
+    }
+    bool much = held->managed_held > rt__gc_retain_bytes() || over_limit(rt__gc_counted_bytes(held), 95);
+    return much ? RT__RELEASE_OLD : RT__RELEASE_NOTHING;
 }
 
 /* ---- after the collection ---------------------------------------------------------------------- */
@@ -206,9 +209,9 @@ static void collect(struct rt_cycle *c, enum rt__gc_why why)
     c->globals_bytes = rt__backend->globals_bytes();
     c->start_ns = rt__os_now_ns() - rt__os_start_ns();
     c->heap_start_bytes = rt__gc_heap_bytes();
-    bool release = should_release(why, &held);
+    enum rt__release release = what_to_release(why, &held);
     rt__backend->collect(&did, release);
-    if (release && !rt__backend->in_process) {
+    if (release != RT__RELEASE_NOTHING && !rt__backend->in_process) {
         give_back_process(c);
     }
     fill_times(c, &did);

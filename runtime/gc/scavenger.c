@@ -6,7 +6,7 @@
  *   - nothing was collected for two minutes although something was allocated: runs a cycle;
  *   - mimalloc holds more than its live blocks and a tenth: asks every thread to give back.
  * Boehm can return memory only while it collects, so the managed heap's share goes back with a
- * cycle (cycle.c, should_release). Giving back costs page faults and madvise calls in the threads
+ * cycle (cycle.c, what_to_release). Giving back costs page faults and madvise calls in the threads
  * that do it; what they report is held to 1 % of one processor by waiting longer, and an ask that
  * changed nothing is not repeated before the heap has grown.
  *

@@ -26,6 +26,10 @@ struct rt__collection {
     uint64_t allocated_bytes_at_mark; /* rt__managed_bytes_all when live was taken */
 };
 
+/* What a cycle gives back to the system: nothing beyond what it does by itself; what has been free for
+ * some cycles; all that is free, whatever it takes. */
+enum rt__release { RT__RELEASE_NOTHING, RT__RELEASE_OLD, RT__RELEASE_ALL };
+
 struct rt__backend {
     const char *name;
     bool collected;    /* objects die by themselves; cycles mark */
@@ -46,7 +50,7 @@ struct rt__backend {
     /* Whether to take memory from the system in small steps: under a limit, where a big one would
      * pass it. */
     void (*grow_in_small_steps)(bool small);
-    void (*collect)(struct rt__collection *out, bool release_memory);
+    void (*collect)(struct rt__collection *out, enum rt__release release);
     /* Managed frees found so far (collected backends), as a tally. */
     void (*freed)(struct rt__tally *out);
     /* Adds the backend's own part to *held (nothing when in_process). */

@@ -80,15 +80,16 @@ static void note_freed(void)
     __atomic_store_n(&freed_seq, freed_seq + 1, __ATOMIC_RELEASE);
 }
 
+/* Adds: a cycle that gives all back collects several times. */
 static void report(struct rt__collection *out, uint64_t now_ns, uint64_t now_cpu_ns)
 {
-    out->stop_ns = cycle.stopped_at_ns - cycle.stop_at_ns;
-    out->mark_ns = cycle.running_at_ns - cycle.stopped_at_ns;
-    out->sweep_ns = now_ns - cycle.running_at_ns;
-    out->stop_cpu_ns = cycle.stopped_cpu_ns - cycle.stop_cpu_ns;
-    out->assist_cpu_ns = cycle.running_cpu_ns - cycle.stopped_cpu_ns;
-    out->background_cpu_ns = cycle.markers_cpu_ns;
-    out->sweep_cpu_ns = now_cpu_ns - cycle.running_cpu_ns;
+    out->stop_ns += cycle.stopped_at_ns - cycle.stop_at_ns;
+    out->mark_ns += cycle.running_at_ns - cycle.stopped_at_ns;
+    out->sweep_ns += now_ns - cycle.running_at_ns;
+    out->stop_cpu_ns += cycle.stopped_cpu_ns - cycle.stop_cpu_ns;
+    out->assist_cpu_ns += cycle.running_cpu_ns - cycle.stopped_cpu_ns;
+    out->background_cpu_ns += cycle.markers_cpu_ns;
+    out->sweep_cpu_ns += now_cpu_ns - cycle.running_cpu_ns;
     out->live_bytes = cycle.live.bytes;
     out->allocated_bytes_at_mark = cycle.allocated.bytes;
 }
@@ -129,13 +130,24 @@ static void on_event(GC_EventType event)
     }
 }
 
-static void boehm_collect(struct rt__collection *out, bool release_memory)
+/* libgc unmaps a free block when it was free at the two collections before as well, so giving back
+ * all takes three; what the first two found free is not much as a rule, and then they suffice. */
+#define PASSES_TO_UNMAP 3
+#define NOT_WORTH_A_PASS (256u << 10)
+
+static void boehm_collect(struct rt__collection *out, enum rt__release release)
 {
     cycle.out = out; /* the caller lets in one at a time */
-    if (release_memory) {
-        GC_gcollect_and_unmap();
-    } else {
+    if (release == RT__RELEASE_NOTHING) {
         GC_gcollect();
+    } else {
+        GC_gcollect_and_unmap();
+    }
+    for (int pass = 1; release == RT__RELEASE_ALL && pass < PASSES_TO_UNMAP; pass++) {
+        if (GC_get_free_bytes() < NOT_WORTH_A_PASS) {
+            break;
+        }
+        GC_gcollect_and_unmap();
     }
     cycle.out = NULL;
     out->heap_end_bytes = out->live_bytes;
@@ -256,6 +268,21 @@ static void on_warning(char *format, GC_word value)
     rt__os_print("%s: collector: %.*s\n", rt__os_program(), (int)length, text);
 }
 
+/* The main thread's __thread variables lie apart from its stack, where libgc does not look (other
+ * threads' lie on theirs). This runs on the main thread, so these addresses are its own. */
+static int add_thread_variables(struct dl_phdr_info *info, size_t size, void *unused)
+{
+    (void)size;
+    (void)unused;
+    for (int i = 0; info->dlpi_tls_data && i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_TLS) {
+            char *low = info->dlpi_tls_data;
+            GC_add_roots(low, low + info->dlpi_phdr[i].p_memsz);
+        }
+    }
+    return 0;
+}
+
 static void boehm_start(unsigned markers)
 {
     GC_set_handle_fork(1);
@@ -266,6 +293,7 @@ static void boehm_start(unsigned markers)
     GC_allow_register_threads();
     GC_set_disable_automatic_collection(1);
     rt__os_threads_named("GC-marker-", note_marker, NULL);
+    dl_iterate_phdr(add_thread_variables, NULL);
     rt__thread_on_exit = boehm_thread_exit;
 }
 

@@ -111,10 +111,10 @@ static void libc_grow_in_small_steps(bool small)
     (void)small;
 }
 
-static void libc_collect(struct rt__collection *out, bool release_memory)
+static void libc_collect(struct rt__collection *out, enum rt__release release)
 {
     struct rt__account account;
-    (void)release_memory;
+    (void)release;
     uint64_t start_ns = rt__os_now_ns();
     out->allocated_bytes_at_mark = rt__managed_bytes_all();
     rt__account_read(&account);

@@ -68,11 +68,11 @@ static void mimalloc_grow_in_small_steps(bool small)
     (void)small;
 }
 
-static void mimalloc_collect(struct rt__collection *out, bool release_memory)
+static void mimalloc_collect(struct rt__collection *out, enum rt__release release)
 {
     struct rt__account account;
     uint64_t start_ns = rt__os_now_ns(), start_cpu_ns = rt__os_thread_cpu_ns();
-    rt__give_back(release_memory);
+    rt__give_back(release != RT__RELEASE_NOTHING);
     out->stop_ns = rt__os_now_ns() - start_ns;
     out->stop_cpu_ns = rt__os_thread_cpu_ns() - start_cpu_ns;
     rt__account_read(&account);

@@ -106,8 +106,7 @@ static MAYBE_UNUSED void check_identities(const struct rt_memstats *m)
     CHECK_EQUAL(m->HeapObjects, m->Mallocs - m->Frees, "HeapObjects = Mallocs - Frees");
     CHECK_EQUAL(m->HeapSys, m->HeapInuse + m->HeapIdle, "HeapSys = HeapInuse + HeapIdle");
     CHECK(m->HeapReleased <= m->HeapIdle, "HeapReleased %" PRIu64 " > HeapIdle %" PRIu64, m->HeapReleased, m->HeapIdle);
-    CHECK_EQUAL(m->Sys,
-                m->HeapSys + m->StackSys + m->MSpanSys + m->MCacheSys + m->BuckHashSys + m->GCSys + m->OtherSys,
+    CHECK_EQUAL(m->Sys, m->HeapSys + m->StackSys + m->MSpanSys + m->MCacheSys + m->BuckHashSys + m->GCSys + m->OtherSys,
                 "Sys = the sum of the ...Sys fields");
     CHECK(m->StackInuse <= m->StackSys, "StackInuse %" PRIu64 " > StackSys %" PRIu64, m->StackInuse, m->StackSys);
     CHECK(m->MCacheInuse <= m->MCacheSys, "MCacheInuse %" PRIu64 " > MCacheSys %" PRIu64, m->MCacheInuse, m->MCacheSys);
@@ -125,8 +124,8 @@ static MAYBE_UNUSED void check_identities(const struct rt_memstats *m)
         CHECK(m->BySize[i].Frees <= m->BySize[i].Mallocs, "class of %u bytes: Frees %" PRIu64 " > Mallocs %" PRIu64,
               m->BySize[i].Size, m->BySize[i].Frees, m->BySize[i].Mallocs);
     }
-    CHECK(mallocs <= m->Mallocs && frees <= m->Frees, "the classes count %" PRIu64 "/%" PRIu64 " of %" PRIu64 "/%" PRIu64,
-          mallocs, frees, m->Mallocs, m->Frees);
+    CHECK(mallocs <= m->Mallocs && frees <= m->Frees,
+          "the classes count %" PRIu64 "/%" PRIu64 " of %" PRIu64 "/%" PRIu64, mallocs, frees, m->Mallocs, m->Frees);
 }
 
 /* Cumulative fields never fall from one snapshot to the next. */

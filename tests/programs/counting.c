@@ -72,8 +72,8 @@ static bool holds(const unsigned char *p, size_t n, unsigned char value)
 static void check_mark(const struct block *b)
 {
     size_t n = marked_bytes(b->size);
-    CHECK(holds(b->p, n, mark_of(b)) && holds(b->p + b->size - n, n, mark_of(b)), "a block of %zu bytes was written over",
-          b->size);
+    CHECK(holds(b->p, n, mark_of(b)) && holds(b->p + b->size - n, n, mark_of(b)),
+          "a block of %zu bytes was written over", b->size);
 }
 
 static size_t random_size(uint64_t *seed)
@@ -149,8 +149,8 @@ static void resize(struct worker *w, struct block *b)
     uintptr_t was = (uintptr_t)b->p;
     unsigned char value = mark_of(b);
     unsigned char *p = realloc(b->p, size);
-    CHECK(p && holds(p, kept < 16 ? kept : marked_bytes(b->size), value), "realloc from %zu to %zu lost the contents", b->size,
-          size);
+    CHECK(p && holds(p, kept < 16 ? kept : marked_bytes(b->size), value), "realloc from %zu to %zu lost the contents",
+          b->size, size);
     if ((uintptr_t)p != was) {
         w->mallocs++;
         w->frees++;
@@ -267,7 +267,7 @@ static void free_all_of(struct worker *w, struct worker *owner)
 static void *work(void *arg)
 {
     struct worker *w = arg;
-    free(malloc(1)); /* the thread's own record exists from here on */
+    free(malloc(1));                /* the thread's own record exists from here on */
     pthread_barrier_wait(&barrier); /* main looks: before */
     pthread_barrier_wait(&barrier);
     for (uint64_t i = 0; i < operations / WORKERS; i++) {
@@ -335,7 +335,8 @@ static void look(const char *when)
     } else { /* of an aligned block the part before it counts and is not usable */
         CHECK(heap >= usable, "HeapAlloc grew by %" PRIu64 ", less than the %" PRIu64 " usable bytes", heap, usable);
     }
-    printf("%s: %" PRIu64 " mallocs, %" PRIu64 " frees, %" PRIu64 " live blocks (%" PRIu64 " aligned), %" PRIu64 " bytes\n",
+    printf("%s: %" PRIu64 " mallocs, %" PRIu64 " frees, %" PRIu64 " live blocks (%" PRIu64 " aligned), %" PRIu64
+           " bytes\n",
            when, mallocs, frees, blocks, aligned, heap);
 }
 

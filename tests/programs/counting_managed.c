@@ -243,14 +243,17 @@ static void look(const char *when, uint64_t more_objects, uint64_t more_bytes)
     CHECK((int64_t)(objects - t.objects) >= 0, "%s: %" PRIu64 " objects counted live, %" PRIu64 " are", when, objects,
           t.objects);
     CHECK((int64_t)(objects - t.objects) <= (int64_t)more_objects,
-          "%s: %" PRIu64 " objects counted live, %" PRIu64 " are, at most %" PRIu64 " more are explained", when, objects,
-          t.objects, more_objects);
-    CHECK((int64_t)(bytes - t.usable) >= 0, "%s: %" PRIu64 " bytes counted live, %" PRIu64 " are", when, bytes, t.usable);
+          "%s: %" PRIu64 " objects counted live, %" PRIu64 " are, at most %" PRIu64 " more are explained", when,
+          objects, t.objects, more_objects);
+    CHECK((int64_t)(bytes - t.usable) >= 0, "%s: %" PRIu64 " bytes counted live, %" PRIu64 " are", when, bytes,
+          t.usable);
     CHECK((int64_t)(bytes - t.usable) <= (int64_t)more_bytes,
-          "%s: %" PRIu64 " bytes counted live, %" PRIu64 " are, at most %" PRIu64 " more are explained", when, bytes, t.usable,
-          more_bytes);
-    printf("%s: %" PRIu64 " mallocs, %" PRIu64 " live objects (+%" PRId64 "), %" PRIu64 " bytes (%+" PRId64 "), %u cycles\n",
-           when, t.mallocs, t.objects, (int64_t)(objects - t.objects), t.usable, (int64_t)(bytes - t.usable), after.NumGC);
+          "%s: %" PRIu64 " bytes counted live, %" PRIu64 " are, at most %" PRIu64 " more are explained", when, bytes,
+          t.usable, more_bytes);
+    printf("%s: %" PRIu64 " mallocs, %" PRIu64 " live objects (+%" PRId64 "), %" PRIu64 " bytes (%+" PRId64
+           "), %u cycles\n",
+           when, t.mallocs, t.objects, (int64_t)(objects - t.objects), t.usable, (int64_t)(bytes - t.usable),
+           after.NumGC);
 }
 
 static void drop_everything(void)
@@ -289,7 +292,8 @@ int main(int argc, char **argv)
     rt_read_memstats(&before);
     pthread_barrier_wait(&barrier);
     pthread_barrier_wait(&barrier);
-    look("all live", STRAY_OBJECTS + (WORKERS + 2) * THREAD_LIST_OBJECTS, STRAY_BYTES + (WORKERS + 2) * THREAD_LIST_BYTES);
+    look("all live", STRAY_OBJECTS + (WORKERS + 2) * THREAD_LIST_OBJECTS,
+         STRAY_BYTES + (WORKERS + 2) * THREAD_LIST_BYTES);
     CHECK_EQUAL(snapshots_taken, snapshots, "snapshots");
     pthread_barrier_wait(&barrier);
     uint64_t mallocs = after.Mallocs;

@@ -269,7 +269,8 @@ static void check_epoll(unsigned connections)
         struct connection *c = event.data.ptr;
         char name[32];
         snprintf(name, sizeof(name), "connection %u", c->number);
-        CHECK(c->number < connections && strcmp(c->name, name) == 0, "a connection that only epoll knew lost its contents");
+        CHECK(c->number < connections && strcmp(c->name, name) == 0,
+              "a connection that only epoll knew lost its contents");
         close(c->fd); /* which takes it off the epoll, too */
         rt_scope_end(c->scope);
     }

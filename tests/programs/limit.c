@@ -147,8 +147,8 @@ int main(int argc, char **argv)
     printf("{\"limit\":%" PRId64 ",\"built\":%s,\"samples\":%u,\"held_max\":%" PRIu64 ",\"held_max_warm\":%" PRIu64
            ",\"held_last\":%" PRIu64 ",\"heap_alloc\":%" PRIu64 ",\"pause_share\":%.4f,\"cpu_share\":%.4f,"
            "\"gc_cpu_fraction\":%.4f,\"replaced\":%" PRIu64 ",\"cycles\":%u}\n",
-           rt_set_memory_limit(-1), built_in_time ? "true" : "false", samples, held_max, held_max_warm, check_held(&stats),
-           stats.HeapAlloc, (double)(to.pause_ns - from.pause_ns) / wall,
+           rt_set_memory_limit(-1), built_in_time ? "true" : "false", samples, held_max, held_max_warm,
+           check_held(&stats), stats.HeapAlloc, (double)(to.pause_ns - from.pause_ns) / wall,
            (to.gc_cpu_ns - from.gc_cpu_ns) / (wall * rt_max_procs()), stats.GCCPUFraction, to.replaced - from.replaced,
            to.cycles - from.cycles);
     return check_done();

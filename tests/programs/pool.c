@@ -152,7 +152,8 @@ static void *share(void *pool)
             *hand = NULL;
         } else {
             *hand = rt_pool_get(pool);
-            CHECK(__atomic_exchange_n(&(*hand)->held, 1, __ATOMIC_ACQ_REL) == 0, "item %u is in two hands", (*hand)->serial);
+            CHECK(__atomic_exchange_n(&(*hand)->held, 1, __ATOMIC_ACQ_REL) == 0, "item %u is in two hands",
+                  (*hand)->serial);
             check_item(*hand, 0);
         }
         if (i % (gets / 10 + 1) == 0) {
@@ -175,7 +176,8 @@ static void check_threads(void)
     }
     /* At most 8 are in each thread's hands; each of some 40 cycles may drop what lay idle twice. */
     printf("%u items made for %ld gets\n", made - before, gets / 2 * THREADS);
-    CHECK(check_is_tortured() || gets < 10000 || made - before < (unsigned long)gets / 20, "%u items made: the pool hardly works", made - before);
+    CHECK(check_is_tortured() || gets < 10000 || made - before < (unsigned long)gets / 20,
+          "%u items made: the pool hardly works", made - before);
 }
 
 static void *put_then_wait(void *arg)

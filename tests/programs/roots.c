@@ -193,8 +193,8 @@ static NOINLINE void try_scope(void)
     rt_scope_end(s);
     wipe_stack();
     uint64_t dead = before - live_objects();
-    CHECK(!check_is_boehm() || dead + explained() >= objects, "an ended scope let go of %" PRIu64 " objects of %u", dead,
-          objects);
+    CHECK(!check_is_boehm() || dead + explained() >= objects, "an ended scope let go of %" PRIu64 " objects of %u",
+          dead, objects);
 }
 
 static NOINLINE void make_scope_in(void *kept_in_malloc)
@@ -316,11 +316,13 @@ static void control(const char *place, struct table *t)
     wipe_stack();
     uint64_t kept = live_objects() - before;
     CHECK(!check_is_boehm() || (int64_t)kept <= (int64_t)explained(),
-          "%s: %" PRIu64 " of %u objects still count as live, so this program cannot see a lost one", place, kept, objects);
+          "%s: %" PRIu64 " of %u objects still count as live, so this program cannot see a lost one", place, kept,
+          objects);
     churn();
     unsigned lost = count_lost(t, 0);
     tell(place, lost, false);
-    CHECK(!check_is_boehm() || lost >= objects / 2, "%s: only %u of %u dead objects were used again", place, lost, objects);
+    CHECK(!check_is_boehm() || lost >= objects / 2, "%s: only %u of %u dead objects were used again", place, lost,
+          objects);
 }
 
 static void *control_in_thread(void *arg)

@@ -98,8 +98,8 @@ static void try_heap(const struct heap *h, int64_t bytes)
     CHECK(llabs(apart) <= bytes / 8, "%s: held grew by %" PRId64 ", RSS by %" PRId64, h->name, full.held - empty.held,
           full.rss - empty.rss);
     /* Nine tenths come back: the rest are pages that a stray word or a neighbour still needs. */
-    CHECK(full.rss - given.rss >= bytes * 9 / 10, "%s: RSS fell by %" PRId64 " of %" PRId64, h->name, full.rss - given.rss,
-          bytes);
+    CHECK(full.rss - given.rss >= bytes * 9 / 10, "%s: RSS fell by %" PRId64 " of %" PRId64, h->name,
+          full.rss - given.rss, bytes);
     CHECK(full.held - given.held >= bytes * 9 / 10, "%s: Sys - HeapReleased fell by %" PRId64 " of %" PRId64, h->name,
           full.held - given.held, bytes);
     /* The kernel also counts the program, its libraries and stacks: some MiB, never less than nothing. */
@@ -107,8 +107,8 @@ static void try_heap(const struct heap *h, int64_t bytes)
     for (unsigned i = 0; i < 3; i++) {
         int64_t more = all[i].rss - all[i].held;
         CHECK(more >= -(int64_t)(4 * MiB) && more <= (int64_t)(12 * MiB),
-              "%s, stage %u: RSS %" PRId64 " and Sys - HeapReleased %" PRId64 " are %" PRId64 " apart", h->name, i, all[i].rss,
-              all[i].held, more);
+              "%s, stage %u: RSS %" PRId64 " and Sys - HeapReleased %" PRId64 " are %" PRId64 " apart", h->name, i,
+              all[i].rss, all[i].held, more);
     }
 }
 

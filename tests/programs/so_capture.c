@@ -33,8 +33,8 @@ static __attribute__((constructor(101))) void allocate_early(void)
 static void check_counts(void)
 {
     rt_read_memstats(&before);
-    CHECK(before.Mallocs >= EARLY && before.HeapObjects >= EARLY, "%" PRIu64 " mallocs before main, the program alone made %u",
-          before.Mallocs, EARLY);
+    CHECK(before.Mallocs >= EARLY && before.HeapObjects >= EARLY,
+          "%" PRIu64 " mallocs before main, the program alone made %u", before.Mallocs, EARLY);
     for (unsigned i = 0; i < EARLY; i++) {
         free(early[i]);
     }

@@ -114,8 +114,8 @@ static void print_cycles(uint64_t after, uint64_t until)
     for (size_t i = 0; i < n; i++) {
         const struct rt_cycle *c = &cycles[i];
         if (c->number > after && c->number <= until) {
-            printf("{\"cycle\":%" PRIu64 ",\"start\":%" PRIu64 ",\"goal\":%" PRIu64 ",\"live\":%" PRIu64 ",\"stacks\":%" PRIu64
-                   ",\"globals\":%" PRIu64 ",\"forced\":%s}\n",
+            printf("{\"cycle\":%" PRIu64 ",\"start\":%" PRIu64 ",\"goal\":%" PRIu64 ",\"live\":%" PRIu64
+                   ",\"stacks\":%" PRIu64 ",\"globals\":%" PRIu64 ",\"forced\":%s}\n",
                    c->number, c->heap_start_bytes, c->goal_bytes, c->heap_live_bytes, c->stacks_bytes, c->globals_bytes,
                    c->forced ? "true" : "false");
         }

@@ -58,7 +58,7 @@ static int count_named(const char *prefix)
 static void every_thread_is_found_by_the_beginning_of_its_name(void **state)
 {
     (void)state;
-    static char marker[] = "GC-marker-3", other[] = "GX-1";
+    static char marker[] = "QC-marker-3", other[] = "QX-1";
     pthread_t threads[WORKERS];
 
     pthread_barrier_init(&named, NULL, WORKERS + 1);
@@ -66,11 +66,11 @@ static void every_thread_is_found_by_the_beginning_of_its_name(void **state)
     for (int i = 0; i < WORKERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, wait_with_name, i % 10 == 0 ? other : marker), 0);
     pthread_barrier_wait(&named);
-    assert_int_equal(count_named("GC-marker"), WORKERS - WORKERS / 10);
-    assert_int_equal(count_named("GC-marker-3"), WORKERS - WORKERS / 10);
-    assert_int_equal(count_named("GC-marker-33"), 0);
-    assert_int_equal(count_named("GX-1"), WORKERS / 10);
-    assert_int_equal(count_named("G"), WORKERS);
+    assert_int_equal(count_named("QC-marker"), WORKERS - WORKERS / 10);
+    assert_int_equal(count_named("QC-marker-3"), WORKERS - WORKERS / 10);
+    assert_int_equal(count_named("QC-marker-33"), 0);
+    assert_int_equal(count_named("QX-1"), WORKERS / 10);
+    assert_int_equal(count_named("Q"), WORKERS);
     assert_int_equal(count_named("marker"), 0);
     assert_true(count_named("") > WORKERS); /* the main thread as well */
     pthread_barrier_wait(&leave);

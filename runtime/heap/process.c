@@ -13,7 +13,6 @@
 
 struct rt__watcher rt__watcher;
 
-bool rt__process_headers_readable;
 static bool initialized;
 static long decommit_delay_ms;
 static char *reserved; /* all segments of mimalloc lie in here, when there is one */
@@ -90,7 +89,7 @@ static void init_once(void)
     reserve_addresses();
     mi_register_error(on_mimalloc_error, NULL);
 #ifndef RT_HEAP_FORCE_FALLBACK
-    rt__process_headers_readable = page_headers_are_readable();
+    rt__free_reads_headers = page_headers_are_readable();
 #endif
     __atomic_store_n(&initialized, true, __ATOMIC_RELEASE);
 }
@@ -103,14 +102,14 @@ void rt__process_init(void)
 
 bool rt__process_fast_path(void)
 {
-    return rt__process_headers_readable;
+    return rt__free_reads_headers;
 }
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
 static size_t block_size(const void *p)
 {
-    if (rt__likely(rt__process_headers_readable)) {
+    if (rt__likely(rt__free_reads_headers)) {
         uint32_t size = rt__mi_page_block_size(p);
         if (rt__likely(size < RT__MI_HUGE_BLOCK)) {
             return size;

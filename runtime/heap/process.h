@@ -44,7 +44,6 @@ void rt__process_held_again(void);
 /* The slow halves: a thread's first call, blocks above RT__SMALL_MAX, a spent budget. */
 void *rt__process_alloc_slow(size_t size, bool zero);
 void rt__process_free_slow(void *p);
-extern bool rt__process_headers_readable; /* set once, before the first block is counted */
 
 /* Called by their address in the GOT rather than through the PLT: a jump less for each call. */
 extern __typeof__(mi_malloc_small) mi_malloc_small __attribute__((noplt));
@@ -95,8 +94,8 @@ static inline void rt__process_free(void *p)
         if (rt__unlikely(!p)) {
             return;
         }
-        struct rt__thread *t = rt__self_ptr;
-        if (rt__unlikely(!t || !rt__process_headers_readable)) {
+        struct rt__thread *t = rt__self_free;
+        if (rt__unlikely(!t)) {
             rt__process_free_slow(p);
             return;
         }

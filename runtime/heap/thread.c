@@ -8,6 +8,8 @@
 #include "runtime/os/os.h"
 
 __thread struct rt__thread *rt__self_ptr __attribute__((tls_model("initial-exec")));
+__thread struct rt__thread *rt__self_free __attribute__((tls_model("initial-exec")));
+bool rt__free_reads_headers;
 static __thread bool t_past_end __attribute__((tls_model("initial-exec")));
 
 struct rt__thread *rt__threads;
@@ -28,7 +30,7 @@ static void on_thread_exit(void *record)
         rt__thread_on_exit(t);
     }
     t_past_end = true;
-    rt__self_ptr = NULL;
+    rt__self_ptr = rt__self_free = NULL;
     t->tid = 0;
     t->stack_base = t->stack_low = 0;
     __atomic_store_n(&t->in_use, false, __ATOMIC_RELEASE);
@@ -82,6 +84,7 @@ struct rt__thread *rt__self_slow(void)
     t->process_budget = t->process_grant = 0;
     t->managed_budget = 0;
     rt__self_ptr = t;
+    rt__self_free = rt__free_reads_headers ? t : NULL;
     pthread_once(&exit_key_once, make_exit_key);
     pthread_setspecific(exit_key, t);
     return t;

@@ -49,6 +49,9 @@ struct rt__thread {
 };
 
 extern __thread struct rt__thread *rt__self_ptr __attribute__((tls_model("initial-exec")));
+/* The same while a free may read mimalloc's page headers, else NULL: one test for free instead of two. */
+extern __thread struct rt__thread *rt__self_free __attribute__((tls_model("initial-exec")));
+extern bool rt__free_reads_headers; /* set before the first thread gets its record */
 extern struct rt__thread *rt__threads; /* atomic head; only ever grows */
 
 /* The calling thread's record, made at its first call; NULL when the thread is past its end: then

@@ -8,14 +8,14 @@ import harness
 import programs
 
 BAD = [  # variable, value, a word of what is wanted
-    ("CGC", "abc", "percentage"), ("CGC", "1e3", "percentage"), ("CGC", "50%", "percentage"), ("CGC", " 50", "percentage"),
-    ("CGC", "99999999999", "percentage"),
+    ("CGC", "abc", "percentage"), ("CGC", "1e3", "percentage"), ("CGC", "50%", "percentage"),
+    ("CGC", " 50", "percentage"), ("CGC", "99999999999", "percentage"),
     ("CMEMLIMIT", "1G", "bytes"), ("CMEMLIMIT", "-1", "bytes"), ("CMEMLIMIT", "99999999999TiB", "bytes"),
     ("CMEMLIMIT", "64 MiB", "bytes"), ("CMEMLIMIT", "1.5GiB", "bytes"),
     ("CMAXPROCS", "0", "integer"), ("CMAXPROCS", "-2", "integer"), ("CMAXPROCS", "two", "integer"),
     ("CTRACEBACK", "loud", "none"), ("CTRACEBACK", "3", "none"),
-    ("CDEBUG", "gctrace", "key=value"), ("CDEBUG", "nosuch=1", "known key"), ("CDEBUG", "gctrace=1,nosuch=1", "known key"),
-    ("CDEBUG", "gctrace=x", "gctrace"),
+    ("CDEBUG", "gctrace", "key=value"), ("CDEBUG", "gctrace=x", "gctrace"), ("CDEBUG", "nosuch=1", "known key"),
+    ("CDEBUG", "gctrace=1,nosuch=1", "known key"),
     ("CALLOCATOR", "x", "boehm"), ("CALLOCATOR", "BOEHM", "boehm"),
 ]
 
@@ -138,7 +138,8 @@ class AppSettings(unittest.TestCase):
             self.assertEqual(knobs["CTRACEBACK"], ("single", "default"))
             form = {"Content-Type": "application/x-www-form-urlencoded"}
             self.assertEqual(app.post("/debug/settings", "gc_percent=75", headers=form).status, 200)
-            answer = app.post("/debug/settings", '{"memory_limit":"32MiB"}', headers={"Content-Type": "application/json"})
+            answer = app.post("/debug/settings", '{"memory_limit":"32MiB"}',
+                              headers={"Content-Type": "application/json"})
             self.assertEqual(answer.status, 200, answer.text)
             knobs = self.settings(app)
             self.assertEqual(knobs["CGC"], ("75", "call"))

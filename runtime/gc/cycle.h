@@ -49,6 +49,8 @@ void rt__hooks_run(int kind);
 
 /* scavenger.c: the background thread. */
 void rt__scavenger_start(const struct env_settings *settings);
+/* Starts it when this process has none: after a fork. Not from within malloc. */
+void rt__scavenger_ensure(void);
 /* Asks it to run the cycle that this thread, being inside malloc, must not run. Any context. */
 void rt__scavenger_wake(void);
 

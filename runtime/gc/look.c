@@ -53,6 +53,7 @@ static void note_stack(struct rt__thread *t)
 static int64_t look_managed(struct rt__thread *t)
 {
     note_stack(t);
+    rt__scavenger_ensure();
     t->in_runtime = true;
     rt__give_back_if_asked(t);
     t->in_runtime = false;

@@ -33,7 +33,8 @@
 #define STACK_BYTES (128 << 10)
 
 static sem_t wake;
-static bool asked; /* a wake is under way: one post is enough */
+static bool asked;   /* a wake is under way: one post is enough */
+static bool running; /* in this process: a forked child has no background thread yet */
 
 void rt__scavenger_wake(void)
 {
@@ -104,7 +105,6 @@ static void *background(void *unused)
     return NULL;
 }
 
-/* A forked child has no background thread; it makes its own. */
 static void start_thread(void)
 {
     pthread_t thread;
@@ -130,9 +130,24 @@ static void start_thread(void)
     }
 }
 
+/* Most children exec at once: no thread for those. One that goes on to allocate managed memory gets
+ * its own (look.c). */
+static void forget_thread(void)
+{
+    running = false;
+}
+
+void rt__scavenger_ensure(void)
+{
+    bool started = false;
+    if (__atomic_compare_exchange_n(&running, &started, true, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+        start_thread();
+    }
+}
+
 void rt__scavenger_start(const struct env_settings *settings)
 {
     (void)settings;
-    start_thread();
-    pthread_atfork(NULL, NULL, start_thread);
+    rt__scavenger_ensure();
+    pthread_atfork(NULL, NULL, forget_thread);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -298,6 +299,32 @@ static void reseeding_wipes_everything_first(void **state)
     assert_int_equal(photos(*state, GREEN).n, 2);
 }
 
+/* Another process that writes between our look at the version and our first change: we must have
+ * waited for it before we looked. */
+static void *commit_after_a_while(void *db)
+{
+    usleep(200 * 1000);
+    assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    return NULL;
+}
+
+static void migrating_waits_for_another_writer_and_then_sees_its_work(void **state)
+{
+    struct fixture *f = *state;
+    struct failure err = {""};
+    pthread_t thread;
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE; UPDATE rooms SET name = 'Pink'", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(pthread_create(&thread, NULL, commit_after_a_while, db), 0);
+    if (store_migrate(f->store, true, &err) != 0)
+        fail_msg("%s", err.text);
+    pthread_join(thread, NULL);
+    sqlite3_close(db);
+    assert_string_equal(list(f, NULL).rooms[0].name, "Green");
+}
+
 static void refuses(const char *dsn, bool at_open, const char *said)
 {
     struct failure err = {""};
@@ -384,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_second_start_seeds_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_database_with_bookings_but_no_rooms_is_not_seeded, setup, teardown),
         cmocka_unit_test_setup_teardown(reseeding_wipes_everything_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(migrating_waits_for_another_writer_and_then_sees_its_work, setup, teardown),
         cmocka_unit_test_setup_teardown(a_newer_schema_and_a_foreign_database_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(broken_files_are_refused_when_they_are_opened, setup, teardown),
         cmocka_unit_test(data_sources_that_are_no_sqlite_file_are_refused),

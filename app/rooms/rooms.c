@@ -9,7 +9,6 @@
 #include "app/rooms/day.h"
 #include "app/store/store.h"
 
-
 static void write_room(yajl_gen json, const struct store_room *room)
 {
     yajl_gen_map_open(json);

@@ -20,9 +20,9 @@ struct loop {
     h2o_multithread_message_t stop_message; /* sent once at most */
     size_t connections;
     size_t connections_max;
-    bool accept_paused;          /* too many connections or descriptors: the kernel queues them */
-    uint64_t accept_resume_ms;   /* not before */
-    uint64_t drain_deadline_ms;  /* monotonic; meaningful while web.draining */
+    bool accept_paused;         /* too many connections or descriptors: the kernel queues them */
+    uint64_t accept_resume_ms;  /* not before */
+    uint64_t drain_deadline_ms; /* monotonic; meaningful while web.draining */
 };
 
 /* loop_open - on the thread that will run it. listen_fd belongs to the loop from here on. Returns

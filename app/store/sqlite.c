@@ -342,8 +342,8 @@ static void get_room(struct store_session *base, struct rt_scope *scope, const c
     done(arg, result, room);
 }
 
-static void list_photos(struct store_session *base, struct rt_scope *scope, const char *room_id,
-                        store_photos_done done, void *arg)
+static void list_photos(struct store_session *base, struct rt_scope *scope, const char *room_id, store_photos_done done,
+                        void *arg)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
     sqlite3_stmt *statement = session->statements[LIST_PHOTOS];

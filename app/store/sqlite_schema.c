@@ -117,9 +117,8 @@ static int seed_if_empty(sqlite3 *db, const char *path, struct failure *err)
 {
     int64_t empty;
 
-    if (sqlite_query_int(db, path,
-                         "SELECT NOT EXISTS (SELECT 1 FROM rooms) AND NOT EXISTS (SELECT 1 FROM bookings)", &empty,
-                         err) != 0)
+    if (sqlite_query_int(db, path, "SELECT NOT EXISTS (SELECT 1 FROM rooms) AND NOT EXISTS (SELECT 1 FROM bookings)",
+                         &empty, err) != 0)
         return -1;
     return empty ? insert_seed(db, path, err) : 0;
 }
@@ -129,8 +128,7 @@ int sqlite_schema_migrate(sqlite3 *db, const char *path, bool reseed, struct fai
     if (sqlite_exec(db, path, "BEGIN IMMEDIATE", err) != 0)
         return -1;
     if (apply_migrations(db, path, err) == 0 &&
-        (!reseed ||
-         sqlite_exec(db, path, "DELETE FROM bookings; DELETE FROM photos; DELETE FROM rooms", err) == 0) &&
+        (!reseed || sqlite_exec(db, path, "DELETE FROM bookings; DELETE FROM photos; DELETE FROM rooms", err) == 0) &&
         seed_if_empty(db, path, err) == 0 && sqlite_exec(db, path, "COMMIT", err) == 0)
         return 0;
     sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);

@@ -36,9 +36,8 @@ static void all_keys_are_read(void **state)
     struct config c;
 
     (void)state;
-    assert_int_equal(parse(&c, " {\"dsn\":\"a\\u0062.db\", \"listen\":\"[::1]:1\",\n\"allowed_origins\":\"http://x\"}\n",
-                           &err),
-                     0);
+    assert_int_equal(
+        parse(&c, " {\"dsn\":\"a\\u0062.db\", \"listen\":\"[::1]:1\",\n\"allowed_origins\":\"http://x\"}\n", &err), 0);
     assert_string_equal(c.dsn, "ab.db");
     assert_string_equal(c.listen, "[::1]:1");
     assert_string_equal(c.allowed_origins, "http://x");

@@ -235,25 +235,64 @@ static void every_read_sees_the_commits_before_it_also_within_a_turn(void **stat
     }
 }
 
-static void a_writer_can_reset_the_log_once_the_turn_is_over(void **state)
+static void execute(sqlite3 *db, const char *sql)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+}
+
+/* Whether a checkpoint of that mode gets its locks. */
+static bool checkpoint(sqlite3 *db, int mode)
+{
+    return sqlite3_wal_checkpoint_v2(db, "main", mode, NULL, NULL) == SQLITE_OK;
+}
+
+static void the_lock_is_held_between_reads_and_gone_after_the_turn(void **state)
 {
     struct fixture *f = *state;
-    sqlite3_stmt *checkpoint;
     sqlite3 *db;
 
     assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "UPDATE rooms SET cost = 1", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA wal_checkpoint(TRUNCATE)", -1, &checkpoint, NULL), SQLITE_OK);
-    get(f, RED);
-    assert_int_equal(sqlite3_step(checkpoint), SQLITE_ROW);
-    assert_int_equal(sqlite3_column_int(checkpoint, 0), 1); /* the kept lock is in the way */
-    sqlite3_reset(checkpoint);
-    store_session_end_turn(f->session);
-    assert_int_equal(sqlite3_step(checkpoint), SQLITE_ROW);
-    assert_int_equal(sqlite3_column_int(checkpoint, 0), 0);
-    sqlite3_finalize(checkpoint);
+    for (int turn = 1; turn <= 3; turn++) {
+        execute(db, "UPDATE rooms SET cost = cost + 1");
+        get(f, RED);
+        get(f, RED);
+        assert_false(checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE));
+        store_session_end_turn(f->session);
+        assert_true(checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE));
+        assert_true(get(f, RED).rooms->cost == 100 + turn);
+        store_session_end_turn(f->session);
+    }
     sqlite3_close(db);
+}
+
+static long log_bytes(const struct fixture *f)
+{
+    char path[128];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s-wal", f->path);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
+/* Once all of the log is in the database, reads leave the log, and a writer may begin it anew. */
+static void a_read_that_needs_another_slot_gives_up_the_kept_one(void **state)
+{
+    struct fixture *f = *state;
+    sqlite3 *db;
+    long before;
+
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    execute(db, "UPDATE rooms SET cost = 1");
+    get(f, RED);
+    assert_true(checkpoint(db, SQLITE_CHECKPOINT_PASSIVE));
     assert_true(get(f, RED).rooms->cost == 1);
+    before = log_bytes(f);
+    execute(db, "UPDATE rooms SET cost = 2");
+    assert_int_equal(log_bytes(f), before);
+    assert_true(get(f, RED).rooms->cost == 2);
+    sqlite3_close(db);
 }
 
 static void a_database_that_breaks_is_reported_not_fatal(void **state)
@@ -406,7 +445,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(photos_come_in_order_and_a_room_may_have_none, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hundred_rooms_are_all_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(every_read_sees_the_commits_before_it_also_within_a_turn, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_writer_can_reset_the_log_once_the_turn_is_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_lock_is_held_between_reads_and_gone_after_the_turn, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_read_that_needs_another_slot_gives_up_the_kept_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_database_that_breaks_is_reported_not_fatal, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_start_seeds_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_database_with_bookings_but_no_rooms_is_not_seeded, setup, teardown),

@@ -200,7 +200,8 @@ static void every_number_reads_back_and_is_the_shortest(void **state)
     for (int i = 0; i < 20000; i++) {
         char buf[WEB_NUMBER_MAX];
         char shorter[64];
-        double value = i < 10000 ? (double)(rand() % 100000000) / 100 : ldexp((double)rand() - RAND_MAX / 2, rand() % 60 - 40);
+        double value =
+            i < 10000 ? (double)(rand() % 100000000) / 100 : ldexp((double)rand() - RAND_MAX / 2, rand() % 60 - 40);
         size_t significant = 0;
         bool leading = true;
 

@@ -35,6 +35,21 @@ static bool is_local(h2o_req_t *h2o)
            web_is_loopback((struct sockaddr *)&peer);
 }
 
+/* A page of another site, open in a browser on this machine, comes from a loopback peer too and may
+ * send a form here without asking; its browser says so in Origin. Such a request counts as foreign:
+ * settings are changed by whoever sits at the machine, not by what he reads. */
+static bool is_from_another_site(h2o_req_t *h2o)
+{
+    ssize_t at = h2o_find_header_by_str(&h2o->headers, H2O_STRLIT("origin"), -1);
+    static const char scheme[] = "http://";
+
+    if (at < 0)
+        return false;
+    h2o_iovec_t origin = h2o->headers.entries[at].value, host = h2o->input.authority;
+    return origin.len != strlen(scheme) + host.len || memcmp(origin.base, scheme, strlen(scheme)) != 0 ||
+           memcmp(origin.base + strlen(scheme), host.base, host.len) != 0;
+}
+
 void web_debug(struct web_request *rq)
 {
     h2o_req_t *h2o = rq->h2o;
@@ -47,7 +62,7 @@ void web_debug(struct web_request *rq)
         .query = "",
         .body = h2o->entity.base != NULL ? h2o->entity.base : "",
         .body_len = h2o->entity.len,
-        .loopback = is_local(h2o),
+        .loopback = is_local(h2o) && !is_from_another_site(h2o),
     };
 
     if (h2o->query_at != SIZE_MAX) {

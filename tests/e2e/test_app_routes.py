@@ -170,6 +170,16 @@ def own_address():
 
 
 class Peers(unittest.TestCase):
+    def test_debug_is_refused_to_a_page_of_another_site_in_a_browser_here(self):
+        with App() as app:
+            change = {"Content-Type": "application/x-www-form-urlencoded"}
+            own = "http://%s:%d" % (app.host, app.port)
+            for origin in ("https://example.org", "null", "http://%s:%d0" % (app.host, app.port)):
+                answer = app.post("/debug/settings", "gc_percent=7", headers={"Origin": origin, **change})
+                self.assertEqual(answer.status, 403, origin)
+            self.assertNotIn('"value":"7"', app.get("/debug/settings").text)
+            self.assertEqual(app.post("/debug/settings", "gc_percent=7", headers={"Origin": own, **change}).status, 200)
+
     def test_debug_is_refused_to_peers_that_are_not_loopback(self):
         address = own_address()
         if address is None:

@@ -177,24 +177,24 @@ RT_API int rt_hook_add(enum rt_hook_kind kind, void (*fn)(void *arg), void *arg)
 /* One finished cycle. Bytes are of the managed heap under Boehm and of the whole counted heap
  * under mimalloc (see docs/architecture.md, "The account"). */
 struct rt_cycle {
-    uint64_t number;           /* 1 is the first */
-    uint64_t start_ns;         /* since program start */
-    uint64_t end_unix_ns;      /* wall clock */
-    uint64_t stop_ns;          /* stopping the world */
-    uint64_t concurrent_ns;    /* marking while the program ran: 0 here */
-    uint64_t pause_mark_ns;    /* marking and restarting with the world stopped */
-    uint64_t sweep_ns;         /* accounting and sweeping set-up after the world ran again */
-    uint64_t stop_cpu_ns;      /* CPU spent in each */
-    uint64_t assist_cpu_ns;    /* the collecting thread's own marking */
+    uint64_t number;            /* 1 is the first */
+    uint64_t start_ns;          /* since program start */
+    uint64_t end_unix_ns;       /* wall clock */
+    uint64_t stop_ns;           /* stopping the world */
+    uint64_t concurrent_ns;     /* marking while the program ran: 0 here */
+    uint64_t pause_mark_ns;     /* marking and restarting with the world stopped */
+    uint64_t sweep_ns;          /* accounting and sweeping set-up after the world ran again */
+    uint64_t stop_cpu_ns;       /* CPU spent in each */
+    uint64_t assist_cpu_ns;     /* the collecting thread's own marking */
     uint64_t background_cpu_ns; /* the parallel markers' */
-    uint64_t idle_cpu_ns;      /* 0 here */
-    uint64_t heap_start_bytes; /* when the cycle began */
-    uint64_t heap_end_bytes;   /* when marking ended */
-    uint64_t heap_live_bytes;  /* found live */
-    uint64_t goal_bytes;       /* the goal this cycle was meant to start at */
+    uint64_t idle_cpu_ns;       /* 0 here */
+    uint64_t heap_start_bytes;  /* when the cycle began */
+    uint64_t heap_end_bytes;    /* when marking ended */
+    uint64_t heap_live_bytes;   /* found live */
+    uint64_t goal_bytes;        /* the goal this cycle was meant to start at */
     uint64_t stacks_bytes;
     uint64_t globals_bytes;
-    uint32_t procs;        /* CMAXPROCS */
+    uint32_t procs;           /* CMAXPROCS */
     uint32_t gc_cpu_permille; /* share of CPU in the collector since start */
     bool forced;
     bool trim; /* a mimalloc cycle: gave memory back, marked nothing */
@@ -217,32 +217,32 @@ RT_API int rt_gctrace_format(char *buf, size_t size, const struct rt_cycle *c);
  * snapshot: Alloc = HeapAlloc; HeapObjects = Mallocs - Frees; HeapSys = HeapInuse + HeapIdle;
  * HeapReleased <= HeapIdle; Sys = the sum of the ...Sys fields. */
 struct rt_memstats {
-    uint32_t size;    /* sizeof of the struct that the library filled */
-    uint32_t version; /* 1 */
-    uint64_t Alloc;      /* = HeapAlloc */
-    uint64_t TotalAlloc; /* cumulative bytes allocated, size-class sizes */
-    uint64_t Sys;        /* HeapSys + StackSys + MSpanSys + MCacheSys + BuckHashSys + GCSys + OtherSys */
-    uint64_t Lookups;    /* 0, as in Go */
-    uint64_t Mallocs;    /* cumulative, process heap and managed heap */
-    uint64_t Frees;      /* cumulative; under Boehm a dead object counts at the cycle that found it */
-    uint64_t HeapAlloc;  /* bytes of objects allocated and not (known to be) freed */
-    uint64_t HeapSys;      /* bytes obtained for both heaps from the OS, returned ones included */
-    uint64_t HeapIdle;     /* whole free blocks and returned memory */
-    uint64_t HeapInuse;    /* HeapSys - HeapIdle */
-    uint64_t HeapReleased; /* returned to the OS and not taken again */
-    uint64_t HeapObjects;  /* Mallocs - Frees */
-    uint64_t StackInuse;   /* stack depth of registered threads when each last looked */
-    uint64_t StackSys;     /* = StackInuse: the OS gives C threads their stacks, not the heap */
-    uint64_t MSpanInuse;   /* 0: the heaps keep span data inside their own blocks (HeapSys, GCSys) */
-    uint64_t MSpanSys;     /* 0 */
-    uint64_t MCacheInuse;  /* per-thread counters in use */
-    uint64_t MCacheSys;    /* per-thread counters mapped */
-    uint64_t BuckHashSys;  /* profile tables */
-    uint64_t GCSys;        /* the collector's own tables, and the ring of cycles */
-    uint64_t OtherSys;     /* the runtime's other mappings */
-    uint64_t NextGC;       /* goal of the next cycle, in the pacer's bytes (struct rt_cycle) */
-    uint64_t LastGC;       /* end of the newest cycle, ns since 1970; 0: none yet */
-    uint64_t PauseTotalNs; /* world stopped, cumulative */
+    uint32_t size;          /* sizeof of the struct that the library filled */
+    uint32_t version;       /* 1 */
+    uint64_t Alloc;         /* = HeapAlloc */
+    uint64_t TotalAlloc;    /* cumulative bytes allocated, size-class sizes */
+    uint64_t Sys;           /* HeapSys + StackSys + MSpanSys + MCacheSys + BuckHashSys + GCSys + OtherSys */
+    uint64_t Lookups;       /* 0, as in Go */
+    uint64_t Mallocs;       /* cumulative, process heap and managed heap */
+    uint64_t Frees;         /* cumulative; under Boehm a dead object counts at the cycle that found it */
+    uint64_t HeapAlloc;     /* bytes of objects allocated and not (known to be) freed */
+    uint64_t HeapSys;       /* bytes obtained for both heaps from the OS, returned ones included */
+    uint64_t HeapIdle;      /* whole free blocks and returned memory */
+    uint64_t HeapInuse;     /* HeapSys - HeapIdle */
+    uint64_t HeapReleased;  /* returned to the OS and not taken again */
+    uint64_t HeapObjects;   /* Mallocs - Frees */
+    uint64_t StackInuse;    /* stack depth of registered threads when each last looked */
+    uint64_t StackSys;      /* = StackInuse: the OS gives C threads their stacks, not the heap */
+    uint64_t MSpanInuse;    /* 0: the heaps keep span data inside their own blocks (HeapSys, GCSys) */
+    uint64_t MSpanSys;      /* 0 */
+    uint64_t MCacheInuse;   /* per-thread counters in use */
+    uint64_t MCacheSys;     /* per-thread counters mapped */
+    uint64_t BuckHashSys;   /* profile tables */
+    uint64_t GCSys;         /* the collector's own tables, and the ring of cycles */
+    uint64_t OtherSys;      /* the runtime's other mappings */
+    uint64_t NextGC;        /* goal of the next cycle, in the pacer's bytes (struct rt_cycle) */
+    uint64_t LastGC;        /* end of the newest cycle, ns since 1970; 0: none yet */
+    uint64_t PauseTotalNs;  /* world stopped, cumulative */
     uint64_t PauseNs[256];  /* circular; the newest at (NumGC+255)%256 */
     uint64_t PauseEnd[256]; /* ns since 1970 */
     uint32_t NumGC;

@@ -14,7 +14,7 @@ struct rt__gc_state {
     uint64_t live_bytes; /* found by the last cycle */
     uint64_t heap_bytes; /* the pacer's heap now */
     uint64_t globals_bytes, stacks_bytes;
-    uint64_t gc_cpu_ns;  /* assist + background + stop, cumulative */
+    uint64_t gc_cpu_ns; /* assist + background + stop, cumulative */
     double gc_cpu_fraction;
     bool limiter_on;
     uint64_t limiter_refusals;

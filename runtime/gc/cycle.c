@@ -152,7 +152,8 @@ static void print_traces(const struct rt_cycle *c, const struct rt__held *held, 
             .background_bytes = state.scavenged_background_bytes - background_before,
             .eager_bytes = eager_bytes,
             .released_bytes = held->heap_sys - held->heap_held,
-            .util_percent = held->heap_held ? (uint32_t)((held->heap_held - held->heap_free) * 100 / held->heap_held) : 0,
+            .util_percent =
+                held->heap_held ? (uint32_t)((held->heap_held - held->heap_free) * 100 / held->heap_held) : 0,
             .forced = c->forced,
         };
         background_before = state.scavenged_background_bytes;

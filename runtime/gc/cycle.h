@@ -32,8 +32,8 @@ uint64_t rt__gc_heap_bytes(void);
 struct rt__pacer_goal rt__gc_goal(uint64_t heap_bytes);
 /* All that counts toward CMEMLIMIT. */
 uint64_t rt__gc_counted_bytes(const struct rt__held *held);
-uint64_t rt__gc_last_end_ns(void);   /* monotonic; 0 = none yet */
-uint64_t rt__gc_retain_bytes(void);  /* pacer.h: what the managed heap may keep */
+uint64_t rt__gc_last_end_ns(void);  /* monotonic; 0 = none yet */
+uint64_t rt__gc_retain_bytes(void); /* pacer.h: what the managed heap may keep */
 int64_t rt__gc_limit(void);
 /* Bytes given back outside a cycle, for the statistics. */
 void rt__gc_note_scavenged(uint64_t background_bytes);

@@ -71,8 +71,9 @@ static int64_t look_managed(struct rt__thread *t)
         heap_bytes = rt__gc_heap_bytes();
         goal = rt__gc_goal(heap_bytes);
     }
-    return rt__backend->in_process ? PROCESS_INTERVAL
-                                   : (int64_t)rt__pacer_check_interval(heap_bytes, goal.goal_bytes, rt__threads_count());
+    return rt__backend->in_process
+               ? PROCESS_INTERVAL
+               : (int64_t)rt__pacer_check_interval(heap_bytes, goal.goal_bytes, rt__threads_count());
 }
 
 /* Over the limit nothing waits for the background thread: free pages go back from here. */

@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 struct rt__scavenge_pace {
-    uint64_t held_bytes;      /* after the last look */
-    uint64_t asked_at_ns;     /* 0: never */
-    uint64_t left_bytes;      /* the least that was held since the last ask: what it could not free */
-    uint64_t spent_ns;        /* CPU given to giving back so far, by all threads */
-    uint64_t asked_spent_ns;  /* of that, up to the last ask */
+    uint64_t held_bytes;     /* after the last look */
+    uint64_t asked_at_ns;    /* 0: never */
+    uint64_t left_bytes;     /* the least that was held since the last ask: what it could not free */
+    uint64_t spent_ns;       /* CPU given to giving back so far, by all threads */
+    uint64_t asked_spent_ns; /* of that, up to the last ask */
 };
 
 /* Go's share for its background scavenger: 1 % of one processor. */

@@ -13,8 +13,8 @@ struct rt__gc {
     int64_t memory_limit_bytes;
     uint32_t procs;
     int gctrace, pacertrace, scavtrace;
-    uint64_t live_bytes;      /* found live by the last cycle */
-    uint64_t base_bytes;      /* rt__managed_bytes_all when that was taken */
+    uint64_t live_bytes; /* found live by the last cycle */
+    uint64_t base_bytes; /* rt__managed_bytes_all when that was taken */
     uint64_t stacks_bytes, globals_bytes;
     uint64_t retain_bytes;
     uint64_t last_end_ns;

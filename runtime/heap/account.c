@@ -9,7 +9,7 @@
 
 static void fold(struct rt__account *out, const struct rt__tally *allocs, const struct rt__tally *frees)
 {
-    for (unsigned class = 1; class < RT__CLASS_COUNT; class++) {
+    for (unsigned class = 1; class < RT__CLASS_COUNT; class ++) {
         out->by_class[class].mallocs += allocs->n[class];
         out->by_class[class].frees += frees->n[class];
     }

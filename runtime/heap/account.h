@@ -17,7 +17,7 @@ struct rt__account {
     uint64_t alloc_bytes, free_bytes; /* cumulative */
     struct {
         uint64_t mallocs, frees;
-    } by_class[RT__CLASSES]; /* class 0 is "larger than any class" and 0 in Go: kept 0 */
+    } by_class[RT__CLASSES];                          /* class 0 is "larger than any class" and 0 in Go: kept 0 */
     uint64_t managed_alloc_bytes, managed_free_bytes; /* Boehm only: the managed part of the above */
     uint64_t managed_mallocs, managed_frees;
 };
@@ -27,12 +27,12 @@ void rt__account_read(struct rt__account *out);
 
 /* What the heaps hold from the operating system. */
 struct rt__held {
-    uint64_t heap_sys;       /* obtained, both heaps, returned included */
-    uint64_t heap_held;      /* obtained and not returned */
-    uint64_t heap_free;      /* of that: whole free blocks that the heap could use again (Boehm) */
-    uint64_t collector_own;  /* Boehm's headers, mark stack and tables */
-    uint64_t process_held;   /* mimalloc's part of heap_held */
-    uint64_t managed_held;   /* Boehm's part of heap_held */
+    uint64_t heap_sys;      /* obtained, both heaps, returned included */
+    uint64_t heap_held;     /* obtained and not returned */
+    uint64_t heap_free;     /* of that: whole free blocks that the heap could use again (Boehm) */
+    uint64_t collector_own; /* Boehm's headers, mark stack and tables */
+    uint64_t process_held;  /* mimalloc's part of heap_held */
+    uint64_t managed_held;  /* Boehm's part of heap_held */
 };
 void rt__held_read(struct rt__held *out);
 

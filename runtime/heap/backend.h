@@ -21,8 +21,8 @@ struct rt__held;
 struct rt__collection {
     uint64_t stop_ns, concurrent_ns, mark_ns, sweep_ns;
     uint64_t stop_cpu_ns, assist_cpu_ns, background_cpu_ns, sweep_cpu_ns;
-    uint64_t heap_end_bytes;      /* when marking ended (or the trim did) */
-    uint64_t live_bytes;          /* found live */
+    uint64_t heap_end_bytes;          /* when marking ended (or the trim did) */
+    uint64_t live_bytes;              /* found live */
     uint64_t allocated_bytes_at_mark; /* rt__managed_bytes_all when live was taken */
 };
 
@@ -32,8 +32,8 @@ enum rt__release { RT__RELEASE_NOTHING, RT__RELEASE_OLD, RT__RELEASE_ALL };
 
 struct rt__backend {
     const char *name;
-    bool collected;    /* objects die by themselves; cycles mark */
-    bool in_process;   /* objects are process-heap blocks and counted there */
+    bool collected;  /* objects die by themselves; cycles mark */
+    bool in_process; /* objects are process-heap blocks and counted there */
 
     void (*start)(unsigned markers);
     void *(*alloc)(struct rt__thread *t, size_t size);        /* zeroed, scanned */

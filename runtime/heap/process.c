@@ -37,8 +37,8 @@ static bool size_agrees(void *p, size_t size)
  * whose header must still give the whole block. */
 static bool page_headers_are_readable(void)
 {
-    static const size_t sizes[] = {1,    8,    9,    16,   40,    64,    100,    129,     500,      1000,
-                                   1024, 1025, 3000, 8192, 17000, 65536, 131072, 131073,  600000,   3 << 20};
+    static const size_t sizes[] = {1,    8,    9,    16,   40,    64,    100,    129,    500,    1000,
+                                   1024, 1025, 3000, 8192, 17000, 65536, 131072, 131073, 600000, 3 << 20};
     if (mi_version() < 200 || mi_version() >= 210) {
         return false;
     }

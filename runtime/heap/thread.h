@@ -35,12 +35,12 @@ struct rt__thread {
     struct rt__tally process_alloc, process_free;
     struct rt__tally managed_alloc, managed_free; /* managed_free: by hand only (libc backend) */
 
-    uint32_t give_back_seen; /* rt__give_back_epoch that this thread has acted on */
-    bool in_runtime;         /* inside a cycle or a look: do not look again */
-    bool never_allocates;    /* the background thread: it has no mimalloc heap, and must get none */
-    bool collector_knows;    /* registered with the managed heap's collector by us */
+    uint32_t give_back_seen;         /* rt__give_back_epoch that this thread has acted on */
+    bool in_runtime;                 /* inside a cycle or a look: do not look again */
+    bool never_allocates;            /* the background thread: it has no mimalloc heap, and must get none */
+    bool collector_knows;            /* registered with the managed heap's collector by us */
     uintptr_t stack_base, stack_low; /* stack_low: where the stack stood at the last look */
-    struct rt_scope *scopes; /* ended scopes, kept for the next rt_scope_begin */
+    struct rt_scope *scopes;         /* ended scopes, kept for the next rt_scope_begin */
     uint32_t scopes_kept;
     uint32_t index; /* 0, 1, 2... in order of first use; pools pick a shard by it */
     pid_t tid;
@@ -51,7 +51,7 @@ struct rt__thread {
 extern __thread struct rt__thread *rt__self_ptr __attribute__((tls_model("initial-exec")));
 /* The same while a free may read mimalloc's page headers, else NULL: one test for free instead of two. */
 extern __thread struct rt__thread *rt__self_free __attribute__((tls_model("initial-exec")));
-extern bool rt__free_reads_headers; /* set before the first thread gets its record */
+extern bool rt__free_reads_headers;    /* set before the first thread gets its record */
 extern struct rt__thread *rt__threads; /* atomic head; only ever grows */
 
 /* The calling thread's record, made at its first call; NULL when the thread is past its end: then

@@ -25,9 +25,9 @@ SETTINGS_PREFIXES = ("CGC", "CMEMLIMIT", "CMAXPROCS", "CTRACEBACK", "CDEBUG", "C
                      "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
 
 
-# Load average a CPU above which a run is marked as disturbed: half a CPU's work of somebody else's is
-# already more than most differences looked for here.
-BUSY_LOAD = 0.5
+# Share of the CPUs that others may take before a run is marked as disturbed. Below it the control rows stay
+# within a few percent; above, differences of the size looked for here drown.
+OTHERS_MOST = 0.10
 
 
 class BenchError(Exception):
@@ -58,10 +58,10 @@ def fields(line):
 
 
 def shown(argv, settings=None):
-    """A command as one would type it, for the table."""
+    """A command as one would type it in the build folder, for the table."""
     words = ["%s=%s" % item for item in sorted((settings or {}).items())]
-    near = os.path.relpath(argv[0])
-    return " ".join(words + [argv[0] if near.startswith("..") else near] + argv[1:])
+    folder, name = os.path.split(argv[0])
+    return " ".join(words + ["bench/" + name if os.path.basename(folder) == "bench" else argv[0]] + argv[1:])
 
 
 def interleave(variants, rounds):
@@ -130,8 +130,25 @@ def arguments(description, rounds, seconds, extra=None):
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("rounds and seconds must be above zero")
     options.build = os.path.abspath(options.build)
-    options.load_before = os.getloadavg()[0]
+    options.began = cpu_seconds()
     return options
+
+
+def cpu_seconds():
+    """(time on the clock, CPU time that everybody took, CPU time that we and our ended children took).
+    Interrupts are left out: nobody can be said to have taken them. Time stolen from the machine counts."""
+    with open("/proc/stat", encoding="ascii") as stat:
+        user, nice, system, _, _, _, _, stolen = (int(n) for n in stat.readline().split()[1:9])
+    own = os.times()
+    return (time.monotonic(), (user + nice + system + stolen) / os.sysconf("SC_CLK_TCK"),
+            own.user + own.system + own.children_user + own.children_system)
+
+
+def others_share(began):
+    """The share of the machine's CPUs that others took since began."""
+    now = cpu_seconds()
+    elapsed, everybody, own = (now[i] - began[i] for i in range(3))
+    return max(0.0, (everybody - own) / (elapsed * os.cpu_count()))
 
 
 def program(options, name):
@@ -144,9 +161,10 @@ def program(options, name):
 
 def finish(options, rows, notes=()):
     """Prints rows, then ends: status 0 when every bound holds, 1 when one does not."""
-    if options.load_before > BUSY_LOAD * os.cpu_count():
-        notes = list(notes) + ["The machine was busy (load average %.1f before the run): do not trust these figures."
-                               % options.load_before]
+    others = others_share(options.began)
+    if others > OTHERS_MOST:
+        notes = list(notes) + ["%s: others took %.0f %% of the CPUs during the run; do not trust these figures."
+                               % (os.path.basename(sys.argv[0]), 100 * others)]
     if options.json:
         json.dump({"rows": rows, "notes": list(notes)}, sys.stdout)
     else:

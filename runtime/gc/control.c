@@ -25,9 +25,22 @@ static struct rt__gc_state told;
 
 /* ---- limiter --------------------------------------------------------------------------------- */
 
+static void before_fork(void)
+{
+    pthread_mutex_lock(&limiter_lock);
+    pthread_mutex_lock(&told_lock);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&told_lock);
+    pthread_mutex_unlock(&limiter_lock);
+}
+
 void rt__gc_limiter_start(uint32_t procs)
 {
     rt__limiter_init(&limiter, procs, rt__os_now_ns());
+    pthread_atfork(before_fork, after_fork, after_fork);
 }
 
 bool rt__gc_limiter_allows(void)

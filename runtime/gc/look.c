@@ -23,6 +23,9 @@
 #define PROCESS_INTERVAL (256 << 10)
 #define LIMIT_INTERVAL (64 << 10)
 
+/* The limiter refused the cycle, or there was nothing to find: asking again at once would only cost. */
+#define REFUSED_INTERVAL (32 << 10)
+
 /* A thread over the limit gives its own pages back at most this often: a purge is followed by page
  * faults, and two a second cost about 1 %. */
 #define RELIEF_INTERVAL_NS 500000000u
@@ -70,6 +73,9 @@ static int64_t look_managed(struct rt__thread *t)
         rt__gc_run(RT__GC_GOAL);
         heap_bytes = rt__gc_heap_bytes();
         goal = rt__gc_goal(heap_bytes);
+        if (heap_bytes >= goal.goal_bytes) {
+            return REFUSED_INTERVAL;
+        }
     }
     return rt__backend->in_process
                ? PROCESS_INTERVAL

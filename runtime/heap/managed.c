@@ -134,9 +134,6 @@ static void give_back_now(bool purge)
 {
     uint64_t start_ns = rt__os_thread_cpu_ns();
     rt__process_collect(purge);
-    if (purge) {
-        rt__process_held_again();
-    }
     __atomic_add_fetch(&give_back_ns, rt__os_thread_cpu_ns() - start_ns, __ATOMIC_RELAXED);
 }
 

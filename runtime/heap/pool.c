@@ -53,6 +53,12 @@ static void unlock(struct shard *s)
     __atomic_store_n(&s->locked, false, __ATOMIC_RELEASE);
 }
 
+/* Under the lock; take() looks at counts without it. */
+static void set_count(struct item_list *list, size_t count)
+{
+    __atomic_store_n(&list->count, count, __ATOMIC_RELAXED);
+}
+
 static unsigned own_shard(void)
 {
     struct rt__thread *t = rt__self();
@@ -79,8 +85,10 @@ static void *pop(struct item_list *list)
     if (list->count == 0) {
         return NULL;
     }
-    void *item = list->items[--list->count];
-    list->items[list->count] = NULL;
+    size_t last = list->count - 1;
+    void *item = list->items[last];
+    list->items[last] = NULL;
+    set_count(list, last);
     return item;
 }
 
@@ -139,7 +147,7 @@ RT_API void rt_pool_put(struct rt_pool *pool, void *item)
         lock(s);
         if (s->fresh.count < s->fresh.capacity) {
             s->fresh.items[s->fresh.count] = item;
-            __atomic_store_n(&s->fresh.count, s->fresh.count + 1, __ATOMIC_RELAXED);
+            set_count(&s->fresh, s->fresh.count + 1);
             item = NULL;
         }
         unlock(s);
@@ -155,16 +163,21 @@ static void drop(struct item_list *list)
         rt_free(list->items[i]);
         list->items[i] = NULL;
     }
-    list->count = 0;
+    set_count(list, 0);
 }
 
 static void age(struct shard *s)
 {
     lock(s);
     drop(&s->victims);
-    struct item_list emptied = s->victims;
-    s->victims = s->fresh;
-    s->fresh = emptied;
+    void **emptied = s->victims.items;
+    size_t capacity = s->victims.capacity;
+    s->victims.items = s->fresh.items;
+    s->victims.capacity = s->fresh.capacity;
+    set_count(&s->victims, s->fresh.count);
+    s->fresh.items = emptied;
+    s->fresh.capacity = capacity;
+    set_count(&s->fresh, 0);
     unlock(s);
 }
 

@@ -45,10 +45,13 @@ void rt__process_held_again(void);
 void *rt__process_alloc_slow(size_t size, bool zero);
 void rt__process_free_slow(void *p);
 
-/* Called by their address in the GOT rather than through the PLT: a jump less for each call. */
+/* Called by their address in the GOT rather than through the PLT, where the compiler can (gcc): a jump
+ * less for each call. */
+#if __has_attribute(noplt)
 extern __typeof__(mi_malloc_small) mi_malloc_small __attribute__((noplt));
 extern __typeof__(mi_zalloc_small) mi_zalloc_small __attribute__((noplt));
 extern __typeof__(mi_free) mi_free __attribute__((noplt));
+#endif
 
 #define RT__NO_CLASS UINT32_MAX
 

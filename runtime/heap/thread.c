@@ -32,7 +32,8 @@ static void on_thread_exit(void *record)
     t_past_end = true;
     rt__self_ptr = rt__self_free = NULL;
     t->tid = 0;
-    t->stack_base = t->stack_low = 0;
+    __atomic_store_n(&t->stack_base, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->stack_low, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&t->in_use, false, __ATOMIC_RELEASE);
 }
 

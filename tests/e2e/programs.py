@@ -2,7 +2,6 @@
 import collections
 import http.client
 import json
-import os
 import re
 import subprocess
 import tempfile
@@ -29,11 +28,6 @@ GCTRACE = re.compile(
 def sized(full, small):
     """The size of a test: the full one, or the small one where everything is slower."""
     return small if TORTURED or harness.SANITIZE else full
-
-
-def full_runs():
-    """RT_TEST_FULL=1 asks for the sizes of the specification where the usual run is smaller."""
-    return os.environ.get("RT_TEST_FULL", "") == "1"
 
 
 def ok(test, name, *arguments, env=None, timeout=120):

@@ -60,8 +60,8 @@ static void *map_and_unmap(void *arg)
 {
     (void)arg;
     for (int i = 0; i < 1000; i++)
-        rt__os_unmap(rt__os_map(page(), RT__OS_MCACHE), page(), RT__OS_MCACHE);
-    (void)rt__os_map(page(), RT__OS_MCACHE);
+        rt__os_unmap(rt__os_map(page(), RT__OS_BUCKETS), page(), RT__OS_BUCKETS);
+    (void)rt__os_map(page(), RT__OS_BUCKETS);
     return NULL;
 }
 
@@ -69,13 +69,13 @@ static void totals_are_exact_after_four_threads_at_once(void **state)
 {
     (void)state;
     pthread_t threads[4];
-    uint64_t before = rt__os_mapped(RT__OS_MCACHE);
+    uint64_t before = rt__os_mapped(RT__OS_BUCKETS);
 
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, map_and_unmap, NULL), 0);
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
-    assert_int_equal(rt__os_mapped(RT__OS_MCACHE), before + 4 * page());
+    assert_int_equal(rt__os_mapped(RT__OS_BUCKETS), before + 4 * page());
 }
 
 static void resident_set_grows_with_touched_pages_only(void **state)

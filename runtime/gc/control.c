@@ -13,7 +13,12 @@
 #include "runtime/gc/state.h"
 #include "runtime/heap/account.h"
 #include "runtime/heap/backend.h"
+#include "runtime/heap/process.h"
 #include "runtime/os/os.h"
+
+/* Where the kernel makes huge pages by itself (Debian's default), its thread may turn the few touched
+ * pages of each 2 MiB into whole ones: a few a thread, which matters below some hundred megabytes. */
+#define NO_HUGE_PAGES_BELOW (INT64_C(1) << 30)
 
 struct rt__gc rt__gc;
 
@@ -138,6 +143,9 @@ int32_t rt__gc_set_percent(int32_t percent)
 int64_t rt__gc_set_limit(int64_t limit_bytes)
 {
     rt__backend->grow_in_small_steps(limit_bytes != ENV_MEMORY_LIMIT_OFF);
+    if (limit_bytes < NO_HUGE_PAGES_BELOW) {
+        rt__process_no_huge_pages();
+    }
     return __atomic_exchange_n(&rt__gc.memory_limit_bytes, limit_bytes, __ATOMIC_RELAXED);
 }
 

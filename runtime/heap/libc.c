@@ -44,6 +44,10 @@ void rt__process_held_again(void)
 {
 }
 
+void rt__process_no_huge_pages(void)
+{
+}
+
 static void libc_start(unsigned markers)
 {
     (void)markers;

@@ -7,6 +7,7 @@
 #include <mimalloc.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "runtime/heap/mimalloc_page.h"
 #include "runtime/heap/watcher.h"
 #include "runtime/os/os.h"
@@ -249,6 +250,13 @@ size_t rt__process_usable(const void *p)
 }
 
 /* ---- what is held ---------------------------------------------------------------------------- */
+
+void rt__process_no_huge_pages(void)
+{
+    if (reserved) {
+        madvise(reserved, reserved_bytes, MADV_NOHUGEPAGE);
+    }
+}
 
 /* mimalloc commits a segment in steps of 1 MiB and returns only slices that were used and freed, so
  * up to a megabyte a thread stays committed behind its last page. A block taken from there and freed

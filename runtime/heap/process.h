@@ -28,6 +28,9 @@ size_t rt__process_usable(const void *p);
 /* Whether the page-header path passed its self-check. */
 bool rt__process_fast_path(void);
 
+/* Under a limit that huge pages would waste: with them one touched page holds 2 MiB. Not undone. */
+void rt__process_no_huge_pages(void);
+
 /* Gives the calling thread's free pages back; with purge at once, else as mimalloc sees fit. */
 void rt__process_collect(bool purge);
 /* Bytes of mimalloc's memory that the kernel has given and not got back (pages touched), and the most

@@ -20,6 +20,10 @@ class Counting(unittest.TestCase):
         programs.ok(self, "counting", self.OPERATIONS, self.SNAPSHOTS, env={"CALLOCATOR": "mimalloc"})
 
     @harness.not_sanitized(OWN_MALLOC)
+    def test_counts_are_as_exact_where_mimallocs_page_headers_cannot_be_read(self):
+        programs.ok(self, "fallback_counting", programs.sized(200000, 6000), programs.sized(2000, 200))
+
+    @harness.not_sanitized(OWN_MALLOC)
     def test_counts_stay_exact_while_a_limit_makes_the_threads_give_memory_back(self):
         programs.ok(self, "counting", programs.sized(200000, 6000), programs.sized(2000, 200),
                     env={"CALLOCATOR": "mimalloc", "CMEMLIMIT": "8MiB"})

@@ -28,11 +28,6 @@
 
 #define GIVE_BACK_INTERVAL_NS 500000000u
 
-/* Trims for the sake of a limit keep this apart (RT__GC_GOAL only). Marking finds what died since; a
- * trim finds whole free pages, which come slowly, and costs every thread a purge and the faults after
- * it. With 40 MiB live under 10 MiB, 5,000 trims a second left a sixth of the program's speed. */
-#define TRIM_INTERVAL_NS 10000000u
-
 static pthread_mutex_t cycle_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t cycles;
 static uint64_t traced_at_ns; /* gcpacertrace: when the last cycle was printed */
@@ -72,11 +67,7 @@ static bool wanted(enum rt__gc_why why, struct rt__pacer_goal goal, uint64_t hea
     if (heap_bytes < goal.goal_bytes) {
         return false;
     }
-    if (!goal.by_limit) {
-        return true;
-    }
-    bool too_soon = !rt__backend->collected && rt__os_now_ns() - rt__gc_last_end_ns() < TRIM_INTERVAL_NS;
-    return !too_soon && rt__gc_limiter_allows();
+    return !rt__gc_trim_too_soon() && (!goal.by_limit || rt__gc_limiter_allows());
 }
 
 static bool over_limit(uint64_t counted_bytes, unsigned percent)

@@ -30,6 +30,8 @@ int64_t rt__gc_set_limit(int64_t limit_bytes);
 uint64_t rt__gc_heap_bytes(void);
 /* Goal for a heap of that size now; reads what is held when a limit is set. */
 struct rt__pacer_goal rt__gc_goal(uint64_t heap_bytes);
+/* Whether a cycle that only gives back (mimalloc) would follow the last one too closely. */
+bool rt__gc_trim_too_soon(void);
 /* All that counts toward CMEMLIMIT. */
 uint64_t rt__gc_counted_bytes(const struct rt__held *held);
 uint64_t rt__gc_last_end_ns(void);  /* monotonic; 0 = none yet */

@@ -113,7 +113,7 @@ static int64_t look_process(struct rt__thread *t, uint64_t bytes)
     }
     __atomic_add_fetch(&process_since, bytes, __ATOMIC_RELAXED);
     uint64_t heap_bytes = rt__gc_heap_bytes();
-    if (heap_bytes >= rt__gc_goal(heap_bytes).goal_bytes) {
+    if (heap_bytes >= rt__gc_goal(heap_bytes).goal_bytes && !rt__gc_trim_too_soon()) {
         rt__scavenger_wake();
     }
     return limited ? LIMIT_INTERVAL : PROCESS_INTERVAL;

@@ -30,7 +30,24 @@ static bool size_agrees(void *p, size_t size)
     if (size <= RT__LARGE_MAX) {
         ok = ok && mi_usable_size(p) == rt__class_size(rt__class_of_size(size));
     }
+    uint32_t small = rt__mi_small_block_size(p);
+    bool says_small = small >= 8 && small <= RT__SMALL_MAX;
+    ok = ok && says_small == (size <= RT__SMALL_MAX) && (!says_small || small == mi_usable_size(p));
     mi_free(p);
+    return ok;
+}
+
+/* Blocks all over a page of several slices: each must be known as not small, and sized. */
+static bool inner_slices_agree(void)
+{
+    void *blocks[12];
+    bool ok = true;
+    for (unsigned i = 0; i < 12; i++) {
+        blocks[i] = mi_malloc(40000);
+    }
+    for (unsigned i = 0; i < 12; i++) {
+        ok = size_agrees(blocks[i], 40000) && ok;
+    }
     return ok;
 }
 
@@ -49,7 +66,7 @@ static bool page_headers_are_readable(void)
         }
     }
     void *aligned = mi_malloc_aligned(1000, 256);
-    if (!aligned) {
+    if (!aligned || !inner_slices_agree()) {
         return false;
     }
     size_t block = rt__mi_page_block_size(aligned);
@@ -206,7 +223,7 @@ void *rt__process_alloc_aligned(size_t size, size_t alignment)
         rt__process_init();
     }
     /* mimalloc 2.0.9 takes power-of-two sizes up to 1024 to lie on their own multiples, but starts
-     * such pages 128 bytes in: blocks for alignments of 256 to 1024 come out wrong. Any other size
+     * such pages 384 bytes in: blocks for alignments of 256 to 1024 come out wrong. Any other size
      * takes its checked path. Can go when Debian's package is 2.1 or later. */
     if (alignment > 128 && size <= RT__SMALL_MAX) {
         size |= 1;
@@ -219,8 +236,18 @@ void *rt__process_alloc_aligned(size_t size, size_t alignment)
     return p;
 }
 
+/* Also every free, where the headers cannot be read: so small blocks first. */
 void rt__process_free_slow(void *p)
 {
+    struct rt__thread *t = rt__self_ptr;
+    if (t && !rt__free_reads_headers) {
+        size_t size = mi_usable_size(p);
+        if (rt__likely(size <= RT__SMALL_MAX)) {
+            rt__bump(&t->process_free.n[rt__class_of_words[(size + 7) >> 3]], 1);
+            mi_free(p);
+            return;
+        }
+    }
     count_free(rt__self(), block_size(p));
     mi_free(p);
 }

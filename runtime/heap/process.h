@@ -54,6 +54,7 @@ void rt__process_free_slow(void *p);
 extern __typeof__(mi_malloc_small) mi_malloc_small __attribute__((noplt));
 extern __typeof__(mi_zalloc_small) mi_zalloc_small __attribute__((noplt));
 extern __typeof__(mi_free) mi_free __attribute__((noplt));
+extern __typeof__(mi_usable_size) mi_usable_size __attribute__((noplt));
 #endif
 
 #define RT__NO_CLASS UINT32_MAX
@@ -105,8 +106,8 @@ static inline void rt__process_free(void *p)
             rt__process_free_slow(p);
             return;
         }
-        uint32_t size = rt__mi_page_block_size(p);
-        if (rt__unlikely(size > RT__SMALL_MAX)) {
+        uint32_t size = rt__mi_small_block_size(p);
+        if (rt__unlikely(size - 8 > RT__SMALL_MAX - 8)) {
             rt__process_free_slow(p);
             return;
         }

@@ -184,6 +184,14 @@ static void finish(struct rt_cycle *c, const struct rt__collection *did, const s
     print_traces(c, &held, eager_bytes, cpu_ns);
 }
 
+/* Under mimalloc the pacer's clock (live + allocated since) is no heap: what was freed is gone. */
+static uint64_t live_now(void)
+{
+    struct rt__account account;
+    rt__account_read(&account);
+    return account.alloc_bytes - account.free_bytes;
+}
+
 /* The process heap's free pages, with a cycle that releases. Near a limit such cycles can come 200 a
  * second, and a purge a thread takes some 50 us and the faults after it: twice a second will do. */
 static void give_back_process(const struct rt_cycle *c)
@@ -210,7 +218,7 @@ static void collect(struct rt_cycle *c, enum rt__gc_why why)
     c->stacks_bytes = rt__stacks_bytes();
     c->globals_bytes = rt__backend->globals_bytes();
     c->start_ns = rt__os_now_ns() - rt__os_start_ns();
-    c->heap_start_bytes = rt__gc_heap_bytes();
+    c->heap_start_bytes = rt__backend->in_process ? live_now() : rt__gc_heap_bytes();
     enum rt__release release = what_to_release(why, &held);
     rt__backend->collect(&did, release);
     if (release != RT__RELEASE_NOTHING && !rt__backend->in_process) {

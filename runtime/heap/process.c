@@ -236,19 +236,23 @@ void *rt__process_alloc_aligned(size_t size, size_t alignment)
     return p;
 }
 
-/* Also every free, where the headers cannot be read: so small blocks first. */
 void rt__process_free_slow(void *p)
 {
-    struct rt__thread *t = rt__self_ptr;
-    if (t && !rt__free_reads_headers) {
-        size_t size = mi_usable_size(p);
-        if (rt__likely(size <= RT__SMALL_MAX)) {
-            rt__bump(&t->process_free.n[rt__class_of_words[(size + 7) >> 3]], 1);
-            mi_free(p);
-            return;
-        }
-    }
     count_free(rt__self(), block_size(p));
+    mi_free(p);
+}
+
+/* Where the headers cannot be read this is every free, so small blocks come first. A thread that has a
+ * record comes here for no other reason. */
+void rt__process_free_unread(void *p)
+{
+    size_t size = mi_usable_size(p);
+    struct rt__thread *t = rt__self_ptr;
+    if (rt__unlikely(!t || size > RT__SMALL_MAX)) {
+        rt__process_free_slow(p);
+        return;
+    }
+    rt__bump(&t->process_free.n[rt__class_of_words[(size + 7) >> 3]], 1);
     mi_free(p);
 }
 

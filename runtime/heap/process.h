@@ -47,6 +47,7 @@ void rt__process_held_again(void);
 /* The slow halves: a thread's first call, blocks above RT__SMALL_MAX, a spent budget. */
 void *rt__process_alloc_slow(size_t size, bool zero);
 void rt__process_free_slow(void *p);
+void rt__process_free_unread(void *p);
 
 /* Called by their address in the GOT rather than through the PLT, where the compiler can (gcc): a jump
  * less for each call. */
@@ -103,7 +104,7 @@ static inline void rt__process_free(void *p)
         }
         struct rt__thread *t = rt__self_free;
         if (rt__unlikely(!t)) {
-            rt__process_free_slow(p);
+            rt__process_free_unread(p);
             return;
         }
         uint32_t size = rt__mi_small_block_size(p);

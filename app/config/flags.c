@@ -12,7 +12,7 @@
 
 static const struct flag {
     const char *name;
-    const char *value; /* placeholder of the value; NULL: a switch */
+    const char *value; /* what the usage calls its value; NULL: a switch */
     const char *want;  /* what the value must be */
     size_t offset;     /* of the field: const char * with a value, bool without */
     const char *help;

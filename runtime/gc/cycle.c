@@ -30,7 +30,6 @@
 
 static pthread_mutex_t cycle_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t cycles;
-static uint64_t traced_at_ns; /* gcpacertrace: when the last cycle was printed */
 
 static void before_fork(void)
 {
@@ -116,7 +115,7 @@ static void fill_times(struct rt_cycle *c, const struct rt__collection *did)
     c->heap_live_bytes = did->live_bytes;
 }
 
-static void print_traces(const struct rt_cycle *c, const struct rt__held *held, uint64_t eager_bytes, uint64_t cpu_ns)
+static void print_gctrace(const struct rt_cycle *c)
 {
     char line[512];
     if (rt__gc.gctrace > 0) {
@@ -127,39 +126,57 @@ static void print_traces(const struct rt_cycle *c, const struct rt__held *held, 
         rt__backend->describe(line, sizeof(line));
         rt__os_print("gc %llu %s\n", (unsigned long long)c->number, line);
     }
+}
+
+static void print_pacertrace(const struct rt_cycle *c, uint64_t cpu_ns)
+{
+    static uint64_t last_ns;
+    char line[512];
     uint64_t now_ns = rt__os_now_ns();
+    uint64_t available_ns = (now_ns - (last_ns ? last_ns : rt__os_start_ns())) * rt__gc.procs;
+    struct rt__pacer_trace t = {
+        .cpu_percent = (uint32_t)(cpu_ns * 100 / (available_ns ? available_ns : 1)),
+        .cpu_percent_expected = 50,
+        .heap_scan_bytes = c->heap_live_bytes,
+        .stack_scan_bytes = c->stacks_bytes,
+        .globals_scan_bytes = c->globals_bytes,
+        .scan_expected_bytes = c->heap_start_bytes + c->stacks_bytes + c->globals_bytes,
+        .trigger_bytes = c->heap_start_bytes,
+        .live_bytes = c->heap_live_bytes,
+        .goal_delta_bytes = (int64_t)(c->heap_start_bytes - c->goal_bytes),
+    };
+    last_ns = now_ns;
+    rt__pacertrace_format(line, sizeof(line), &t);
+    rt__os_print("%s", line);
+}
+
+static void print_scavtrace(const struct rt_cycle *c, const struct rt__held *held, uint64_t eager_bytes)
+{
+    static uint64_t background_before;
+    char line[256];
+    struct rt__gc_state state;
+    rt__gc_state_read(&state);
+    uint64_t used = held->heap_held - held->heap_free;
+    struct rt__scav_trace t = {
+        .background_bytes = state.scavenged_background_bytes - background_before,
+        .eager_bytes = eager_bytes,
+        .released_bytes = held->heap_sys - held->heap_held,
+        .util_percent = held->heap_held ? (uint32_t)(used * 100 / held->heap_held) : 0,
+        .forced = c->forced,
+    };
+    background_before = state.scavenged_background_bytes;
+    rt__scavtrace_format(line, sizeof(line), &t);
+    rt__os_print("%s", line);
+}
+
+static void print_traces(const struct rt_cycle *c, const struct rt__held *held, uint64_t eager_bytes, uint64_t cpu_ns)
+{
+    print_gctrace(c);
     if (rt__gc.pacertrace) {
-        uint64_t available_ns = (now_ns - traced_at_ns) * rt__gc.procs;
-        struct rt__pacer_trace t = {
-            .cpu_percent = available_ns ? (uint32_t)(cpu_ns * 100 / available_ns) : 0,
-            .cpu_percent_expected = 50,
-            .heap_scan_bytes = c->heap_live_bytes,
-            .stack_scan_bytes = c->stacks_bytes,
-            .globals_scan_bytes = c->globals_bytes,
-            .scan_expected_bytes = c->heap_start_bytes + c->stacks_bytes + c->globals_bytes,
-            .trigger_bytes = c->heap_start_bytes,
-            .live_bytes = c->heap_live_bytes,
-            .goal_delta_bytes = (int64_t)(c->heap_start_bytes - c->goal_bytes),
-        };
-        rt__pacertrace_format(line, sizeof(line), &t);
-        rt__os_print("%s", line);
+        print_pacertrace(c, cpu_ns);
     }
-    traced_at_ns = now_ns;
     if (rt__gc.scavtrace) {
-        struct rt__gc_state state;
-        static uint64_t background_before;
-        rt__gc_state_read(&state);
-        struct rt__scav_trace t = {
-            .background_bytes = state.scavenged_background_bytes - background_before,
-            .eager_bytes = eager_bytes,
-            .released_bytes = held->heap_sys - held->heap_held,
-            .util_percent =
-                held->heap_held ? (uint32_t)((held->heap_held - held->heap_free) * 100 / held->heap_held) : 0,
-            .forced = c->forced,
-        };
-        background_before = state.scavenged_background_bytes;
-        rt__scavtrace_format(line, sizeof(line), &t);
-        rt__os_print("%s", line);
+        print_scavtrace(c, held, eager_bytes);
     }
 }
 
@@ -192,8 +209,8 @@ static uint64_t live_now(void)
     return account.alloc_bytes - account.free_bytes;
 }
 
-/* The process heap's free pages, with a cycle that releases. Near a limit such cycles can come 200 a
- * second, and a purge a thread takes some 50 us and the faults after it: twice a second will do. */
+/* The process heap's free pages, with a cycle that releases. Near a limit such cycles can come hundreds
+ * a second, and each purge costs a thread some 10 us and the page faults after it: twice a second will do. */
 static void give_back_process(const struct rt_cycle *c)
 {
     static uint64_t last_ns;

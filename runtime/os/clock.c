@@ -36,11 +36,6 @@ uint64_t rt__os_thread_cpu_ns(void)
     return read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
-uint64_t rt__os_process_cpu_ns(void)
-{
-    return read_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-}
-
 /* pthread_getcpuclockid wants a pthread_t, which nobody has for a library's threads; the kernel's
  * own encoding of a clock (inverted id, then "per thread" = 4 and "scheduler's count" = 2) takes
  * the id that /proc shows. It is part of the kernel's interface to user space, so it stays. */

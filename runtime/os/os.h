@@ -12,10 +12,9 @@
 #include <sys/types.h>
 
 /* ---- clock.c ---- */
-uint64_t rt__os_now_ns(void);         /* monotonic */
-uint64_t rt__os_unix_ns(void);        /* wall clock */
-uint64_t rt__os_thread_cpu_ns(void);  /* of the calling thread */
-uint64_t rt__os_process_cpu_ns(void); /* of the whole process */
+uint64_t rt__os_now_ns(void);        /* monotonic */
+uint64_t rt__os_unix_ns(void);       /* wall clock */
+uint64_t rt__os_thread_cpu_ns(void); /* of the calling thread */
 /* CPU time of another thread of this process, 0 when it is gone. */
 uint64_t rt__os_thread_cpu_of_ns(pid_t tid);
 /* Program start on rt__os_now_ns's clock: taken at the runtime's first call, before main. */
@@ -35,7 +34,7 @@ uint64_t rt__os_rss(void);
 /* A range of addresses set aside and not usable yet, aligned to `alignment`; NULL when refused. */
 void *rt__os_reserve(size_t size, size_t alignment);
 /* Bytes of the writable mappings within [low, high) that are in memory; UINT64_MAX when the kernel
- * does not say (no /proc). Some 50 us, and a few more for each 32 MiB in use. */
+ * does not say (no /proc). Some 60 us, and a few more for each 32 MiB in use. */
 uint64_t rt__os_resident(const void *low, const void *high);
 /* Physical memory of the machine in bytes. */
 uint64_t rt__os_physical(void);

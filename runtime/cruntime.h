@@ -122,6 +122,15 @@ RT_API int rt_thread_start(pthread_t *thread, const pthread_attr_t *attr, const 
  * calls it once a turn. Costs a load and a compare when nothing was asked. */
 RT_API void rt_thread_poll(void);
 
+/* rt_thread_block - runs fn(arg) on this thread and returns what it returns. Meanwhile cycles do not
+ * stop this thread, so none waits for it: meant for what the kernel does not interrupt, such as
+ * fsync(2), which would make every pause as long as itself. fn must neither use managed memory nor
+ * call what allocates or frees it; malloc and free are all right. If a cycle is under way when fn is
+ * done, the call returns after it. Objects known to this thread's stack stay alive. Takes the
+ * collector's lock twice under Boehm; a plain call under mimalloc. Go: the run-time does as much by
+ * itself around each system call (entersyscall, runtime/proc.go). */
+RT_API void *rt_thread_block(void *(*fn)(void *arg), void *arg);
+
 /* ---- knobs, while running -------------------------------------------------------------------- */
 
 /* rt_set_gc_percent - CGC while running; negative is off. Returns the old value (-1 when it was

@@ -1,4 +1,5 @@
-/* threads.c - rt_thread_start: threads that both heaps know from their first instruction on. */
+/* threads.c - threads that both heaps know from their first instruction on (rt_thread_start), and what
+ * one of them may do without being waited for (rt_thread_block). */
 #include <errno.h>
 #include <string.h>
 #include "runtime/cruntime.h"
@@ -40,4 +41,10 @@ RT_API int rt_thread_start(pthread_t *thread, const pthread_attr_t *attr, const 
         rt__root_free(launch);
     }
     return -error;
+}
+
+RT_API void *rt_thread_block(void *(*fn)(void *arg), void *arg)
+{
+    struct rt__thread *t = rt__self();
+    return t && rt__backend->block ? rt__backend->block(t, fn, arg) : fn(arg);
 }

@@ -46,6 +46,8 @@ struct rt__backend {
     size_t (*usable)(const void *p);
     void (*add_roots)(void *low, void *high);
     void (*thread_start)(struct rt__thread *t); /* register the calling thread; idempotent */
+    /* Runs fn on the calling thread, for which no cycle waits meanwhile. NULL: none ever does. */
+    void *(*block)(struct rt__thread *t, void *(*fn)(void *arg), void *arg);
 
     /* Whether to take memory from the system in small steps: under a limit, where a big one would
      * pass it. */

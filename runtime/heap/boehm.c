@@ -244,6 +244,13 @@ static void boehm_thread_start(struct rt__thread *t)
     t->collector_knows = true;
 }
 
+/* GC_do_blocking notes where the stack ends and how the registers stand, so that a cycle can look at
+ * both without stopping the thread; at its end it waits for a cycle that is under way. */
+static void *boehm_block(struct rt__thread *t, void *(*fn)(void *arg), void *arg)
+{
+    return t->collector_knows ? GC_do_blocking(fn, arg) : fn(arg);
+}
+
 static void boehm_thread_exit(struct rt__thread *t)
 {
     if (t->collector_knows) {
@@ -367,6 +374,7 @@ const struct rt__backend rt__backend_boehm = {
     .usable = boehm_usable,
     .add_roots = boehm_add_roots,
     .thread_start = boehm_thread_start,
+    .block = boehm_block,
     .grow_in_small_steps = boehm_grow_in_small_steps,
     .collect = boehm_collect,
     .freed = boehm_freed,

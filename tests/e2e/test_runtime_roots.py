@@ -52,3 +52,16 @@ class Pools(unittest.TestCase):
         for allocator in programs.ALLOCATORS:
             with self.subTest(allocator):
                 programs.ok(self, "pool", programs.sized(100000, 2000), env={"CALLOCATOR": allocator})
+
+
+class Blocked(unittest.TestCase):
+    @harness.not_sanitized("the libc heap is not collected")
+    def test_a_cycle_does_without_a_thread_that_waits_and_keeps_what_its_stack_knows(self):
+        programs.ok(self, "block", env={"CALLOCATOR": "boehm"}, timeout=30)
+
+    @harness.not_sanitized("the libc heap is not collected")
+    def test_a_cycle_waits_for_a_thread_that_cannot_be_stopped_and_has_not_said_so(self):
+        programs.ok(self, "block", "unblocked", env={"CALLOCATOR": "boehm"}, timeout=30)
+
+    def test_waiting_is_a_plain_call_where_nothing_is_collected(self):
+        programs.ok(self, "block", env={"CALLOCATOR": "mimalloc"} if not harness.SANITIZE else None, timeout=30)

@@ -1,17 +1,20 @@
 /* main.c - the booking application: reads what it was told, opens the store, serves, ends.
  *
- * Reading order: config/ (what was asked), store/ (where the data is), server/ (event loops),
- * web/ (requests and answers), rooms/ (what this application is about); routes.c lists the
- * interface. Exit status: 0 after a clean stop, 1 when it cannot run, 2 on a malformed flag. The
- * runtime's own variables were checked before main began.
+ * Reading order: config/ (what was asked), store/ (where the data is), server/ (event loops), web/
+ * (requests and answers), work/ (what takes too long for a loop), auth/ (who asks), rooms/ and
+ * bookings/ (what this application is about), health/; routes.c lists the interface. Exit status: 0 after a clean stop,
+ * 1 when it cannot run, 2 on a malformed flag. The runtime's own variables were checked before main began.
  */
+#include "app/auth/auth.h"
 #include "app/config/config.h"
 #include "app/config/flags.h"
 #include "app/routes.h"
+#include "app/server/access_log.h"
 #include "app/server/address.h"
 #include "app/server/server.h"
 #include "app/server/signals.h"
 #include "app/store/store.h"
+#include "app/work/work.h"
 #include "cruntime.h"
 
 #include <inttypes.h>
@@ -38,9 +41,11 @@ static void print_memstats(void)
     fflush(stdout);
 }
 
-static int open_store(const char *dsn, bool reseed, struct store **store, struct failure *err)
+static int open_store(const struct config *config, bool reseed, struct store **store, struct failure *err)
 {
-    if (store_open(dsn, store, err) != 0)
+    struct store_options options = {.overbooking = config->overbooking};
+
+    if (store_open(config->dsn, &options, store, err) != 0)
         return -1;
     print_memstats();
     if (store_migrate(*store, reseed, err) != 0) {
@@ -51,26 +56,68 @@ static int open_store(const char *dsn, bool reseed, struct store **store, struct
     return 0;
 }
 
+/* What is hashed here takes processors from the event loops: half of them at most, so that a flood
+ * of logins leaves the other half to the rest (with one processor, the kernel shares it between the
+ * two). A thread hashes some 50 passwords a second. */
+static int work_threads(void)
+{
+    int half = rt_max_procs() / 2;
+
+    return half > 1 ? half : 1;
+}
+
+/* The store goes first, then the workers, then the secret: nothing may still use what goes. */
+static int serve_with_auth(const struct config *config, bool reseed, struct server_options *options,
+                           const struct auth *auth, struct failure *err)
+{
+    struct web_site site = {.routes = app_routes,
+                            .allowed_origins = config->allowed_origins,
+                            .static_folder = config->static_folder,
+                            .admit = auth_admit,
+                            .auth = auth};
+    int result = -1;
+
+    options->site = &site;
+    if (open_store(config, reseed, &options->store, err) == 0) {
+        result = server_run(options, err);
+        store_close(options->store);
+    }
+    return result;
+}
+
+static int serve_with_work(const struct config *config, bool reseed, struct server_options *options,
+                           struct failure *err)
+{
+    struct auth *auth;
+    int result = -1;
+
+    if (work_start(work_threads(), &options->work, err) != 0)
+        return -1;
+    if (auth_open(config->secret_key, &auth, err) == 0) {
+        result = serve_with_auth(config, reseed, options, auth, err);
+        work_stop(options->work);
+        auth_close(auth);
+    } else {
+        work_stop(options->work);
+    }
+    return result;
+}
+
 /* The port is taken first: an app that was started twice by mistake then ends before it has touched
  * the database. Connections that come meanwhile wait in the kernel's queue. */
 static int serve(const struct config *config, const struct address *address, bool reseed, struct failure *err)
 {
     int loops = rt_max_procs();
     int *fds = calloc((size_t)loops, sizeof(*fds));
-    struct server_options options = {.address = address,
-                                     .listen_fds = fds,
-                                     .loops = loops,
-                                     .routes = app_routes,
-                                     .allowed_origins = config->allowed_origins};
+    struct server_options options = {
+        .address = address, .listen_fds = fds, .loops = loops, .access_log = config->access_log};
     int result = -1;
 
     if (fds == NULL)
         return failure_set(err, "out of memory");
     if (signals_open(&options.stop_fd, err) == 0 && address_listen(address, fds, loops, &options.port, err) == 0 &&
-        open_store(config->dsn, reseed, &options.store, err) == 0) {
-        result = server_run(&options, err);
-        store_close(options.store);
-    }
+        (config->access_log == NULL || access_log_check(config->access_log, err) == 0))
+        result = serve_with_work(config, reseed, &options, err);
     free(fds);
     return result;
 }
@@ -109,6 +156,8 @@ int main(int argc, char *argv[])
         return fail(EXIT_FAILURE, &err);
     if (address_parse(config.listen, &address) != 0)
         result = failure_set(&err, "%s: \"listen\": %.100s: " ADDRESS_WANT, flags.config, config.listen);
+    else if (config_find_static(&config, &err) != 0)
+        result = -1;
     else
         result = serve(&config, &address, flags.reseed, &err);
     config_release(&config);

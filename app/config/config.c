@@ -17,13 +17,20 @@
  * was named by mistake. */
 #define FILE_MAX_BYTES (64 * 1024)
 
+enum kind { TEXT, SECRET, SWITCH };
+
 static const struct key {
     const char *name;
-    size_t offset;
+    enum kind kind;
+    size_t offset; /* char *, or bool of a SWITCH */
 } keys[] = {
-    {"dsn", offsetof(struct config, dsn)},
-    {"listen", offsetof(struct config, listen)},
-    {"allowed_origins", offsetof(struct config, allowed_origins)},
+    {"dsn", TEXT, offsetof(struct config, dsn)},
+    {"listen", TEXT, offsetof(struct config, listen)},
+    {"allowed_origins", TEXT, offsetof(struct config, allowed_origins)},
+    {"secret_key", SECRET, offsetof(struct config, secret_key)},
+    {"overbooking", SWITCH, offsetof(struct config, overbooking)},
+    {"static", TEXT, offsetof(struct config, static_folder)},
+    {"access_log", TEXT, offsetof(struct config, access_log)},
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -47,7 +54,8 @@ static int wrong_type(struct reader *r, const char *got)
 {
     if (r->key == NULL)
         return stop(failure_set(r->err, "%s: want a JSON object, got %s", r->where, got));
-    return stop(failure_set(r->err, "%s: \"%s\" must be a string, got %s", r->where, r->key->name, got));
+    return stop(failure_set(r->err, "%s: \"%s\" must be %s, got %s", r->where, r->key->name,
+                            r->key->kind == SWITCH ? "true or false" : "a string", got));
 }
 
 static int on_null(void *r)
@@ -55,10 +63,14 @@ static int on_null(void *r)
     return wrong_type(r, "null");
 }
 
-static int on_boolean(void *r, int value)
+static int on_boolean(void *arg, int value)
 {
-    (void)value;
-    return wrong_type(r, "a boolean");
+    struct reader *r = arg;
+
+    if (r->key == NULL || r->key->kind != SWITCH)
+        return wrong_type(r, "a boolean");
+    *(bool *)((char *)r->config + r->key->offset) = value != 0;
+    return 1;
 }
 
 static int on_number(void *r, const char *digits, size_t len)
@@ -83,6 +95,20 @@ static int on_start_map(void *arg)
     return 1;
 }
 
+static int unknown_key(const struct reader *r, const char *name, size_t len)
+{
+    char known[160] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; i < KEYS; i++) {
+        const char *before = i == 0 ? "" : i == KEYS - 1 ? " or " : ", ";
+
+        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", before, keys[i].name);
+    }
+    return stop(
+        failure_set(r->err, "%s: unknown key \"%.*s\": want %s", r->where, len > 60 ? 60 : (int)len, name, known));
+}
+
 static int on_map_key(void *arg, const unsigned char *name, size_t len)
 {
     struct reader *r = arg;
@@ -96,12 +122,11 @@ static int on_map_key(void *arg, const unsigned char *name, size_t len)
         r->key = &keys[i];
         return 1;
     }
-    return stop(failure_set(r->err, "%s: unknown key \"%.*s\": want dsn, listen or allowed_origins", r->where,
-                            len > 60 ? 60 : (int)len, (const char *)name));
+    return unknown_key(r, (const char *)name, len);
 }
 
-/* All of the settings end up in a header, an address or a file name, where a control character is
- * never meant and could split a header line. */
+/* The texts end up in a header, an address or a file name, where a control character is never meant
+ * and could split a header line. */
 static bool is_plain(const unsigned char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -111,19 +136,34 @@ static bool is_plain(const unsigned char *text, size_t len)
     return len != 0;
 }
 
+/* Not strndup: a secret may hold a NUL byte. */
+static char *copy_of(const unsigned char *text, size_t len)
+{
+    char *copy = malloc(len + 1);
+
+    if (copy != NULL) {
+        memcpy(copy, text, len);
+        copy[len] = '\0';
+    }
+    return copy;
+}
+
 static int on_string(void *arg, const unsigned char *text, size_t len)
 {
     struct reader *r = arg;
     char **field;
 
-    if (r->key == NULL)
+    if (r->key == NULL || r->key->kind == SWITCH)
         return wrong_type(r, "a string");
-    if (!is_plain(text, len))
+    if (r->key->kind == SECRET && len != CONFIG_SECRET_BYTES)
+        return stop(failure_set(r->err, "%s: \"%s\" must be a string of exactly %d bytes, and this one has %zu",
+                                r->where, r->key->name, CONFIG_SECRET_BYTES, len));
+    if (r->key->kind == TEXT && !is_plain(text, len))
         return stop(failure_set(r->err, "%s: \"%s\" must be a string of at least one character and none of control",
                                 r->where, r->key->name));
     field = (char **)((char *)r->config + r->key->offset);
     free(*field);
-    *field = strndup((const char *)text, len);
+    *field = copy_of(text, len);
     return *field != NULL ? 1 : stop(failure_set(r->err, "%s: out of memory", r->where));
 }
 
@@ -170,27 +210,36 @@ int config_parse(struct config *c, const char *where, const char *text, size_t l
     return result;
 }
 
+static int parse_file(struct config *c, const char *path, FILE *file, char *text, struct failure *err)
+{
+    size_t len;
+
+    setvbuf(file, NULL, _IONBF, 0); /* a buffer would keep a copy of the secret */
+    len = fread(text, 1, FILE_MAX_BYTES + 1, file);
+    if (ferror(file))
+        return failure_set(err, "%s: %s", path, strerror(errno));
+    if (len > FILE_MAX_BYTES)
+        return failure_set(err, "%s: larger than %d bytes: not a configuration file", path, FILE_MAX_BYTES);
+    return config_parse(c, path, text, len, err);
+}
+
 static int load_file(struct config *c, const char *path, struct failure *err)
 {
     FILE *file = fopen(path, "re");
-    char *text = malloc(FILE_MAX_BYTES + 1);
-    size_t len = 0;
+    char *text;
     int result;
 
-    if (file == NULL || text == NULL) {
-        result = failure_set(err, "%s: %s", path, strerror(errno));
+    if (file == NULL)
+        return failure_set(err, "%s: %s", path, strerror(errno));
+    text = malloc(FILE_MAX_BYTES + 1);
+    if (text == NULL) {
+        result = failure_set(err, "out of memory");
     } else {
-        len = fread(text, 1, FILE_MAX_BYTES + 1, file);
-        if (ferror(file))
-            result = failure_set(err, "%s: %s", path, strerror(errno));
-        else if (len > FILE_MAX_BYTES)
-            result = failure_set(err, "%s: larger than %d bytes: not a configuration file", path, FILE_MAX_BYTES);
-        else
-            result = config_parse(c, path, text, len, err);
+        result = parse_file(c, path, file, text, err);
+        explicit_bzero(text, FILE_MAX_BYTES + 1);
     }
     free(text);
-    if (file != NULL)
-        fclose(file);
+    fclose(file);
     return result;
 }
 
@@ -214,7 +263,12 @@ int config_load(struct config *c, const struct flags *flags, struct failure *err
     }
     set(&c->dsn, flags->dsn);
     set(&c->listen, flags->listen);
-    if (c->dsn == NULL || c->listen == NULL || c->allowed_origins == NULL) {
+    set(&c->static_folder, flags->static_folder);
+    set(&c->access_log, flags->access_log);
+    c->overbooking = c->overbooking || flags->overbooking;
+    if (c->dsn == NULL || c->listen == NULL || c->allowed_origins == NULL ||
+        (flags->static_folder != NULL && c->static_folder == NULL) ||
+        (flags->access_log != NULL && c->access_log == NULL)) {
         config_release(c);
         return failure_set(err, "out of memory");
     }
@@ -223,8 +277,11 @@ int config_load(struct config *c, const struct flags *flags, struct failure *err
 
 void config_release(struct config *c)
 {
-    free(c->dsn);
-    free(c->listen);
-    free(c->allowed_origins);
+    if (c->secret_key != NULL)
+        explicit_bzero(c->secret_key, CONFIG_SECRET_BYTES);
+    for (size_t i = 0; i < KEYS; i++) {
+        if (keys[i].kind != SWITCH)
+            free(*(char **)((char *)c + keys[i].offset));
+    }
     memset(c, 0, sizeof(*c));
 }

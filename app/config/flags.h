@@ -18,6 +18,9 @@ struct flags {
     const char *listen;
     const char *dsn;
     const char *config;
+    const char *static_folder;
+    const char *access_log;
+    bool overbooking;
     bool reseed;
     bool version;
     bool help;

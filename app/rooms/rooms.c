@@ -9,6 +9,8 @@
 #include "app/rooms/day.h"
 #include "app/store/store.h"
 
+#define NO_ROOM "no room has this id"
+
 static void write_room(yajl_gen json, const struct store_room *room)
 {
     yajl_gen_map_open(json);
@@ -27,23 +29,11 @@ static void write_room(yajl_gen json, const struct store_room *room)
     yajl_gen_map_close(json);
 }
 
-/* Whether the store failed or found nothing, in which case the request is answered here. */
-static bool answer_failure(struct web_request *rq, struct store_result result)
-{
-    if (result.status == STORE_OK)
-        return false;
-    if (result.status == STORE_NOT_FOUND)
-        web_answer_error(rq, WEB_NO_OBJECT, "no room has this id");
-    else
-        web_answer_error(rq, WEB_DB_FAILED, result.message);
-    return true;
-}
-
 static void on_rooms(void *arg, struct store_result result, const struct store_room *rooms, size_t n)
 {
     struct web_request *rq = arg;
 
-    if (!answer_failure(rq, result)) {
+    if (!web_answer_store(rq, result, NO_ROOM)) {
         yajl_gen json = web_json_begin(rq);
 
         yajl_gen_array_open(json);
@@ -77,7 +67,7 @@ static void on_room(void *arg, struct store_result result, const struct store_ro
 {
     struct web_request *rq = arg;
 
-    if (!answer_failure(rq, result)) {
+    if (!web_answer_store(rq, result, NO_ROOM)) {
         yajl_gen json = web_json_begin(rq);
 
         write_room(json, room);
@@ -96,7 +86,7 @@ static void on_photos(void *arg, struct store_result result, const char *const *
 {
     struct web_request *rq = arg;
 
-    if (!answer_failure(rq, result)) {
+    if (!web_answer_store(rq, result, NO_ROOM)) {
         yajl_gen json = web_json_begin(rq);
 
         yajl_gen_map_open(json);

@@ -145,23 +145,37 @@ static bool drain(struct loop *loop)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-int loop_open(struct loop *loop, h2o_globalconf_t *conf, struct store *store, int listen_fd, size_t connections_max,
-              struct failure *err)
+/* What handlers use of this loop. */
+static int open_web(struct loop *loop, const struct loop_options *options, struct failure *err)
 {
+    loop->web.site = options->site;
+    loop->store_loop = (struct store_loop){.events = loop->ctx.loop, .queue = loop->ctx.queue};
+    if (store_session_open(options->store, &loop->store_loop, &loop->web.store, err) != 0)
+        return -1;
+    if (work_inbox_open(options->work, loop->ctx.queue, &loop->web.inbox, err) != 0) {
+        store_session_close(loop->web.store);
+        return -1;
+    }
+    web_attach(&loop->ctx, &loop->web);
+    return 0;
+}
+
+int loop_open(struct loop *loop, const struct loop_options *options, int listen_fd, struct failure *err)
+{
+    h2o_globalconf_t *conf = options->conf;
     h2o_loop_t *evloop = h2o_evloop_create();
 
     h2o_context_init(&loop->ctx, evloop, conf);
     loop->listener = h2o_evloop_socket_create(evloop, listen_fd, H2O_SOCKET_FLAG_DONT_READ);
     loop->listener->data = loop;
-    if (store_session_open(store, &loop->web.store, err) != 0) {
+    if (open_web(loop, options, err) != 0) {
         h2o_socket_close(loop->listener);
         loop->listener = NULL;
         return -1;
     }
-    web_attach(&loop->ctx, &loop->web);
     loop->accept.ctx = &loop->ctx;
     loop->accept.hosts = conf->hosts;
-    loop->connections_max = connections_max;
+    loop->connections_max = options->connections_max;
     h2o_multithread_register_receiver(loop->ctx.queue, &loop->stop_receiver, on_stop);
     h2o_socket_read_start(loop->listener, on_accept);
     return 0;
@@ -186,9 +200,12 @@ void loop_stop(struct loop *loop)
 }
 
 /* The h2o context is left to the end of the process: h2o can dispose of it only when the last
- * connection is gone, which the deadline does not promise. */
+ * connection is gone, which the deadline does not promise. The same holds for requests that still
+ * wait for the store or for work: their callbacks will not run, so nobody releases them, and their
+ * scopes stay for whatever another thread is still doing with them. */
 void loop_close(struct loop *loop)
 {
-    web_json_end(&loop->web);
+    work_inbox_close(loop->web.inbox);
     store_session_close(loop->web.store);
+    web_json_end(&loop->web);
 }

@@ -7,15 +7,26 @@
 #include "app/failure.h"
 #include "app/store/store.h"
 #include "app/web/web.h"
+#include "app/work/work.h"
 
 #include <h2o.h>
 #include <stdbool.h>
+
+/* The same for all loops. */
+struct loop_options {
+    h2o_globalconf_t *conf;
+    const struct web_site *site;
+    struct store *store;
+    struct work *work;
+    size_t connections_max; /* of one loop */
+};
 
 struct loop {
     h2o_context_t ctx;
     h2o_accept_ctx_t accept;
     h2o_socket_t *listener; /* NULL once draining */
     struct web_loop web;
+    struct store_loop store_loop;
     h2o_multithread_receiver_t stop_receiver;
     h2o_multithread_message_t stop_message; /* sent once at most */
     size_t connections;
@@ -27,8 +38,7 @@ struct loop {
 
 /* loop_open - on the thread that will run it. listen_fd belongs to the loop from here on. Returns
  * 0, or -1 with *err filled. */
-int loop_open(struct loop *loop, h2o_globalconf_t *conf, struct store *store, int listen_fd, size_t connections_max,
-              struct failure *err);
+int loop_open(struct loop *loop, const struct loop_options *options, int listen_fd, struct failure *err);
 
 /* loop_run - serves until loop_stop was called and the drain is over. */
 void loop_run(struct loop *loop);

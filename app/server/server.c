@@ -5,6 +5,7 @@
  */
 #include "app/server/server.h"
 
+#include "app/server/access_log.h"
 #include "app/server/loop.h"
 #include "app/server/signals.h"
 
@@ -40,7 +41,7 @@ struct server_loop {
 struct server {
     const struct server_options *options;
     h2o_globalconf_t conf;
-    size_t connections_max; /* per loop */
+    struct loop_options loop_options;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct failure failure; /* of the last loop that failed */
@@ -51,7 +52,7 @@ struct server {
 /* Static, so that what h2o keeps of it stays valid while the process ends. */
 static struct server server = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
-static void configure(const struct server_options *options)
+static int configure(const struct server_options *options, struct failure *err)
 {
     h2o_hostconf_t *host;
 
@@ -62,7 +63,8 @@ static void configure(const struct server_options *options)
     /* This h2o's HTTP/2 lacks the mend for rapid resets; HTTP/1 is what the clients speak. */
     server.conf.http1.upgrade_to_http2 = 0;
     host = h2o_config_register_host(&server.conf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-    web_mount(host, options->routes, options->allowed_origins);
+    web_mount(host, options->site);
+    return options->access_log == NULL ? 0 : access_log_mount(host, options->access_log, err);
 }
 
 /* As many descriptors as the system allows (Go's runtime does the same), shared by the loops. */
@@ -97,8 +99,7 @@ static bool open_loop(struct server_loop *self)
 {
     struct failure failure;
 
-    if (loop_open(&self->loop, &server.conf, server.options->store, self->listen_fd, server.connections_max,
-                  &failure) != 0) {
+    if (loop_open(&self->loop, &server.loop_options, self->listen_fd, &failure) != 0) {
         report(self, FAILED, &failure);
         return false;
     }
@@ -185,11 +186,16 @@ int server_run(const struct server_options *options, struct failure *err)
     bool started;
 
     server.options = options;
-    server.connections_max = connections_per_loop(options->loops);
+    server.loop_options = (struct loop_options){.conf = &server.conf,
+                                                .site = options->site,
+                                                .store = options->store,
+                                                .work = options->work,
+                                                .connections_max = connections_per_loop(options->loops)};
+    if (configure(options, err) != 0)
+        return -1;
     server.loops = calloc((size_t)options->loops, sizeof(server.loops[0]));
     if (server.loops == NULL)
         return failure_set(err, "out of memory");
-    configure(options);
     for (int i = 0; i < options->loops; i++)
         server.loops[i].listen_fd = options->listen_fds[i];
 

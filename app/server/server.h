@@ -6,6 +6,7 @@
 #include "app/server/address.h"
 #include "app/store/store.h"
 #include "app/web/web.h"
+#include "app/work/work.h"
 
 struct server_options {
     const struct address *address; /* for the line that says where it listens */
@@ -14,8 +15,9 @@ struct server_options {
     int loops;
     int stop_fd; /* readable when the server is to stop */
     struct store *store;
-    const struct web_route *routes;
-    const char *allowed_origins;
+    struct work *work;
+    const struct web_site *site;
+    const char *access_log; /* a file; NULL: none */
 };
 
 /* server_run - starts a loop per listening socket, the first on the calling thread, says on stderr

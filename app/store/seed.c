@@ -1,4 +1,4 @@
-/* seed.c - the three rooms of the original application (see seed.h). */
+/* seed.c - the three rooms and the user of the original application (see seed.h). */
 #include "app/store/seed.h"
 
 const struct seed_room seed_rooms[] = {
@@ -26,3 +26,10 @@ const struct seed_room seed_rooms[] = {
 };
 
 const size_t seed_rooms_count = sizeof(seed_rooms) / sizeof(seed_rooms[0]);
+
+const struct store_user seed_user = {
+    .id = "b6d2d9ad-3363-4c0b-aaf9-5b86d4ed6f31",
+    .email = "ipesenti@sorint.com",
+    .username = "ipesenti",
+    .password = "$y$j9T$Pu7.j/DFSEyZL1RpIrlPD/$onUsuxM.gKxV4/umjmoSagxR657aNpa.NclrBZZ0Qo.",
+};

@@ -4,6 +4,8 @@
 #ifndef APP_STORE_SEED_H
 #define APP_STORE_SEED_H
 
+#include "app/store/store.h"
+
 #include <stddef.h>
 
 #define SEED_PHOTOS_MAX 4
@@ -20,5 +22,9 @@ struct seed_room {
 
 extern const struct seed_room seed_rooms[];
 extern const size_t seed_rooms_count;
+
+/* The one user, whose password is "abcd1234!!". It is in every copy of this program, so its hash is
+ * no secret either and needs no salt of its own. */
+extern const struct store_user seed_user;
 
 #endif

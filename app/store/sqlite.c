@@ -1,21 +1,19 @@
 /* sqlite.c - the store in one SQLite file.
  *
- * The file is in WAL mode, so readers never wait for a writer. Each event loop has a read
- * connection of its own with its statements prepared once; a query is answered from the page cache
- * of that connection in a few microseconds, which is less than handing it to another thread would
- * cost, so it runs on the loop and the callback is called before the function returns. Every
- * statement is reset as soon as its rows are read: that ends its read transaction, so the next
- * request sees every commit made before it began. Only the lock outlives it (sqlite_read_lock.c).
+ * The file is in WAL mode, so readers never wait for a writer. Each event loop has a read connection
+ * of its own with its statements prepared once, and answers reads by itself (sqlite_read.c). Writes
+ * are collected during a turn of the loop and handed to the one thread that writes
+ * (sqlite_writer.c), which the first session starts: before, the schema may not be there.
  *
- * A connection is used by one thread only (SQLITE_OPEN_NOMUTEX, SQLITE_CONFIG_MULTITHREAD), and
+ * A connection is used by one thread at a time (SQLITE_OPEN_NOMUTEX, SQLITE_CONFIG_MULTITHREAD), and
  * SQLite's memory statistics are off, because counting them takes a process-wide lock at every
  * allocation; the runtime counts the same bytes anyway.
  */
 #include "app/store/sqlite.h"
 
-#include "app/store/sqlite_read_lock.h"
+#include "app/store/sqlite_session.h"
 
-#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,32 +31,14 @@
 
 struct sqlite_store {
     struct store base;
+    struct store_options options;
     char *path;
     sqlite3 *db; /* for migrations; kept open so that the log outlives idle sessions */
+    pthread_mutex_t lock;
+    struct sqlite_writer *writer; /* NULL before the first session; set under the lock */
 };
 
-enum statement { LIST_ROOMS, LIST_ROOMS_ON, GET_ROOM, ROOM_EXISTS, LIST_PHOTOS, STATEMENTS };
-
-struct sqlite_session {
-    struct store_session base;
-    sqlite3 *db;
-    struct sqlite_read_lock *read_lock;
-    sqlite3_stmt *statements[STATEMENTS];
-};
-
-#define TEXTS_MAX 4 /* text columns that come first in any statement */
-#define ROOM_COLUMNS "id, name, category, main_photo, cost, number_of_seats"
-
-static const char *const sql[STATEMENTS] = {
-    [LIST_ROOMS] = "SELECT " ROOM_COLUMNS ", 1 FROM rooms ORDER BY position",
-    [LIST_ROOMS_ON] = "SELECT " ROOM_COLUMNS ", NOT EXISTS (SELECT 1 FROM bookings"
-                      " WHERE room_id = rooms.id AND booked_on = ?1) FROM rooms ORDER BY position",
-    [GET_ROOM] = "SELECT " ROOM_COLUMNS ", 1 FROM rooms WHERE id = ?1",
-    [ROOM_EXISTS] = "SELECT 1 FROM rooms WHERE id = ?1",
-    [LIST_PHOTOS] = "SELECT url FROM photos WHERE room_id = ?1 ORDER BY position",
-};
-
-/* ---- small helpers, shared with sqlite_schema.c ---------------------------------------------- */
+/* ---- small helpers, shared by the store's parts ---------------------------------------------- */
 
 int sqlite_failure(struct failure *err, const char *path, sqlite3 *db)
 {
@@ -99,7 +79,7 @@ int sqlite_query_int(sqlite3 *db, const char *path, const char *text, int64_t *v
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static int open_connection(const char *path, int flags, int busy_ms, sqlite3 **out, struct failure *err)
+int sqlite_connect(const char *path, int flags, int busy_ms, sqlite3 **out, struct failure *err)
 {
     if (sqlite3_open_v2(path, out, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
         sqlite_failure(err, path, *out);
@@ -108,6 +88,16 @@ static int open_connection(const char *path, int flags, int busy_ms, sqlite3 **o
         return -1;
     }
     sqlite3_busy_timeout(*out, busy_ms);
+    return 0;
+}
+
+int sqlite_prepare_all(sqlite3 *db, const char *path, const char *const *sql, int n, sqlite3_stmt **out,
+                       struct failure *err)
+{
+    for (int i = 0; i < n; i++) {
+        if (sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &out[i], NULL) != SQLITE_OK)
+            return sqlite_failure(err, path, db);
+    }
     return 0;
 }
 
@@ -146,7 +136,7 @@ static int check_file(sqlite3 *db, const char *path, struct failure *err)
 
 static const struct store_ops sqlite_ops;
 
-int sqlite_store_open(const char *path, struct store **out, struct failure *err)
+int sqlite_store_open(const char *path, const struct store_options *options, struct store **out, struct failure *err)
 {
     struct sqlite_store *store;
 
@@ -164,7 +154,9 @@ int sqlite_store_open(const char *path, struct store **out, struct failure *err)
         return failure_set(err, "%s: out of memory", path);
     }
     store->base.ops = &sqlite_ops;
-    if (open_connection(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, START_BUSY_MS, &store->db, err) != 0 ||
+    store->options = *options;
+    pthread_mutex_init(&store->lock, NULL);
+    if (sqlite_connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, START_BUSY_MS, &store->db, err) != 0 ||
         check_file(store->db, path, err) != 0 || enter_wal(store->db, path, err) != 0) {
         sqlite_ops.close(&store->base);
         return -1;
@@ -177,7 +169,9 @@ static void close_store(struct store *base)
 {
     struct sqlite_store *store = (struct sqlite_store *)base;
 
+    sqlite_writer_stop(store->writer);
     sqlite3_close(store->db);
+    pthread_mutex_destroy(&store->lock);
     free(store->path);
     free(store);
 }
@@ -191,184 +185,105 @@ static int migrate(struct store *base, bool reseed, struct failure *err)
     return result;
 }
 
+/* ---- sessions -------------------------------------------------------------------------------- */
+
+static int need_writer(struct sqlite_store *store, struct failure *err)
+{
+    int result = 0;
+
+    pthread_mutex_lock(&store->lock);
+    if (store->writer == NULL)
+        result = sqlite_writer_start(store->path, &store->options, &store->writer, err);
+    pthread_mutex_unlock(&store->lock);
+    return result;
+}
+
 static void session_close(struct store_session *base)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
 
-    for (int i = 0; i < STATEMENTS; i++)
-        sqlite3_finalize(session->statements[i]);
+    /* The kept lock first: a checkpoint of the writer, whom closing the outbox waits for, may wait for it. */
     sqlite_read_lock_detach(session->read_lock);
+    sqlite_outbox_close(&session->outbox);
+    for (int i = 0; i < READS; i++)
+        sqlite3_finalize(session->reads[i]);
     sqlite3_close(session->db);
     free(session);
 }
 
-static int session_open(struct store *base, struct store_session **out, struct failure *err)
+static int session_open(struct store *base, const struct store_loop *loop, struct store_session **out,
+                        struct failure *err)
 {
-    const char *path = ((struct sqlite_store *)base)->path;
+    struct sqlite_store *store = (struct sqlite_store *)base;
+    const char *path = store->path;
     struct sqlite_session *session = calloc(1, sizeof(*session));
 
     if (session == NULL)
         return failure_set(err, "%s: out of memory", path);
     session->base.ops = &sqlite_ops;
     /* Not SQLITE_OPEN_READONLY: the first reader of a log may have to create its index file. */
-    if (open_connection(path, SQLITE_OPEN_READWRITE, READ_BUSY_MS, &session->db, err) != 0 ||
-        sqlite_exec(session->db, path, "PRAGMA query_only=1; PRAGMA cache_size=-" CACHE_KIB, err) != 0) {
+    if (sqlite_connect(path, SQLITE_OPEN_READWRITE, READ_BUSY_MS, &session->db, err) != 0 ||
+        sqlite_exec(session->db, path, "PRAGMA query_only=1; PRAGMA cache_size=-" CACHE_KIB, err) != 0 ||
+        sqlite_reads_prepare(session, path, err) != 0 || need_writer(store, err) != 0) {
         session_close(&session->base);
         return -1;
     }
-    for (int i = 0; i < STATEMENTS; i++) {
-        if (sqlite3_prepare_v3(session->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &session->statements[i], NULL) !=
-            SQLITE_OK) {
-            sqlite_failure(err, path, session->db);
-            session_close(&session->base);
-            return -1;
-        }
-    }
     session->read_lock = sqlite_read_lock_attach(session->db);
+    sqlite_outbox_open(&session->outbox, store->writer, loop->queue);
     *out = &session->base;
     return 0;
 }
 
+/* The lock first, so that the writer's checkpoint does not find it. */
 static void session_end_turn(struct store_session *base)
 {
-    sqlite_read_lock_drop(((struct sqlite_session *)base)->read_lock);
-}
-
-/* ---- reading --------------------------------------------------------------------------------- */
-
-/* The columns from the first on, n of them, as text in one pointer-free block: one allocation
- * instead of n, and nothing for the collector to look at inside. Lives as long as the scope, unlike
- * SQLite's own text, which dies at the next step. */
-static void take_texts(sqlite3_stmt *row, struct rt_scope *scope, int n, const char **out)
-{
-    const unsigned char *text[TEXTS_MAX];
-    size_t len[TEXTS_MAX];
-    size_t total = 0;
-    char *end;
-
-    for (int i = 0; i < n; i++) {
-        text[i] = sqlite3_column_text(row, i); /* before bytes, so that those are of UTF-8 */
-        len[i] = text[i] != NULL ? (size_t)sqlite3_column_bytes(row, i) : 0;
-        total += len[i] + 1;
-    }
-    end = rt_scope_alloc_atomic(scope, total);
-    for (int i = 0; i < n; i++) {
-        out[i] = end;
-        if (len[i] != 0)
-            memcpy(end, text[i], len[i]);
-        end[len[i]] = '\0';
-        end += len[i] + 1;
-    }
-}
-
-static void take_room(sqlite3_stmt *row, struct rt_scope *scope, struct store_room *room)
-{
-    const char *texts[4];
-
-    take_texts(row, scope, 4, texts);
-    room->id = texts[0];
-    room->name = texts[1];
-    room->category = texts[2];
-    room->main_photo = texts[3];
-    room->cost = sqlite3_column_double(row, 4);
-    room->number_of_seats = sqlite3_column_int64(row, 5);
-    room->is_available = sqlite3_column_int(row, 6) != 0;
-}
-
-/* The next of an array that grows by doubling from four, in the scope. */
-static void *next_slot(struct rt_scope *scope, void **array, size_t n, size_t size)
-{
-    if (n == 0)
-        *array = rt_scope_alloc(scope, 4 * size);
-    else if (n >= 4 && (n & (n - 1)) == 0)
-        *array = rt_scope_realloc(scope, *array, 2 * n * size);
-    return (char *)*array + n * size;
-}
-
-/* Ends the statement's read transaction. The message is taken before, it dies with the reset. */
-static struct store_result finish(struct sqlite_session *session, sqlite3_stmt *statement, int rc, char *buf,
-                                  size_t size)
-{
-    struct store_result result = {STORE_OK, ""};
-
-    if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
-        snprintf(buf, size, "%s", sqlite3_errmsg(session->db));
-        result = (struct store_result){STORE_FAILED, buf};
-    }
-    sqlite3_reset(statement);
-    return result;
-}
-
-static void list_rooms(struct store_session *base, struct rt_scope *scope, const char *day, store_rooms_done done,
-                       void *arg)
-{
     struct sqlite_session *session = (struct sqlite_session *)base;
-    sqlite3_stmt *statement = session->statements[day != NULL ? LIST_ROOMS_ON : LIST_ROOMS];
-    struct store_result result;
-    char message[256];
-    void *rooms = NULL;
-    size_t n = 0;
-    int rc;
 
-    if (day != NULL)
-        sqlite3_bind_text(statement, 1, day, -1, SQLITE_STATIC);
-    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        take_room(statement, scope, next_slot(scope, &rooms, n, sizeof(struct store_room)));
-        n++;
-    }
-    result = finish(session, statement, rc, message, sizeof(message));
-    done(arg, result, rooms, n);
+    sqlite_read_lock_drop(session->read_lock);
+    sqlite_outbox_hand_over(&session->outbox);
 }
 
-static void get_room(struct store_session *base, struct rt_scope *scope, const char *id, store_room_done done,
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static void post(struct store_session *base, struct rt_scope *scope, const struct sqlite_write *write)
+{
+    struct sqlite_write *copy = rt_scope_alloc(scope, sizeof(*copy));
+
+    *copy = *write;
+    sqlite_outbox_add(&((struct sqlite_session *)base)->outbox, copy);
+}
+
+static void add_user(struct store_session *base, struct rt_scope *scope, const struct store_user *user, store_done done,
                      void *arg)
 {
-    struct sqlite_session *session = (struct sqlite_session *)base;
-    sqlite3_stmt *statement = session->statements[GET_ROOM];
-    struct store_room *room = NULL;
-    struct store_result result;
-    char message[256];
-    int rc;
-
-    sqlite3_bind_text(statement, 1, id, -1, SQLITE_STATIC);
-    rc = sqlite3_step(statement);
-    if (rc == SQLITE_ROW) {
-        room = rt_scope_alloc(scope, sizeof(*room));
-        take_room(statement, scope, room);
-    }
-    result = finish(session, statement, rc, message, sizeof(message));
-    if (rc == SQLITE_DONE)
-        result.status = STORE_NOT_FOUND;
-    done(arg, result, room);
+    post(base, scope, &(struct sqlite_write){.kind = WRITE_USER, .user = *user, .done = done, .arg = arg});
 }
 
-static void list_photos(struct store_session *base, struct rt_scope *scope, const char *room_id, store_photos_done done,
-                        void *arg)
+static void add_booking(struct store_session *base, struct rt_scope *scope, const char *email,
+                        const struct store_booking *booking, store_done done, void *arg)
 {
-    struct sqlite_session *session = (struct sqlite_session *)base;
-    sqlite3_stmt *statement = session->statements[LIST_PHOTOS];
-    struct store_result result;
-    char message[256];
-    void *urls = NULL;
-    size_t n = 0;
-    int rc;
+    post(base, scope,
+         &(struct sqlite_write){.kind = WRITE_BOOKING, .booking = *booking, .email = email, .done = done, .arg = arg});
+}
 
-    sqlite3_bind_text(statement, 1, room_id, -1, SQLITE_STATIC);
-    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        take_texts(statement, scope, 1, next_slot(scope, &urls, n, sizeof(char *)));
-        n++;
-    }
-    result = finish(session, statement, rc, message, sizeof(message));
-    /* No photos: is the room there at all? Asked second because nearly every room has photos. */
-    if (result.status == STORE_OK && n == 0) {
-        statement = session->statements[ROOM_EXISTS];
-        sqlite3_bind_text(statement, 1, room_id, -1, SQLITE_STATIC);
-        rc = sqlite3_step(statement);
-        result = finish(session, statement, rc, message, sizeof(message));
-        if (rc == SQLITE_DONE)
-            result.status = STORE_NOT_FOUND;
-    }
-    done(arg, result, urls, n);
+static void delete_booking(struct store_session *base, struct rt_scope *scope, const char *email, const char *id,
+                           store_done done, void *arg)
+{
+    post(base, scope,
+         &(struct sqlite_write){
+             .kind = WRITE_DELETION, .booking = {.id = id}, .email = email, .done = done, .arg = arg});
+}
+
+/* Reads here, then has the writer take the lock that writes take, and change nothing. */
+static void ping(struct store_session *base, struct rt_scope *scope, store_done done, void *arg)
+{
+    char message[256] = "";
+    enum store_status status = sqlite_read_anything((struct sqlite_session *)base, message, sizeof(message));
+
+    if (status != STORE_OK)
+        done(arg, (struct store_result){status, message});
+    else
+        post(base, scope, &(struct sqlite_write){.kind = WRITE_NOTHING, .done = done, .arg = arg});
 }
 
 static const struct store_ops sqlite_ops = {
@@ -377,7 +292,14 @@ static const struct store_ops sqlite_ops = {
     .session_open = session_open,
     .session_close = session_close,
     .session_end_turn = session_end_turn,
-    .list_rooms = list_rooms,
-    .get_room = get_room,
-    .list_photos = list_photos,
+    .list_rooms = sqlite_list_rooms,
+    .get_room = sqlite_get_room,
+    .list_photos = sqlite_list_photos,
+    .find_user = sqlite_find_user,
+    .add_user = add_user,
+    .list_bookings = sqlite_list_bookings,
+    .get_booking = sqlite_get_booking,
+    .add_booking = add_booking,
+    .delete_booking = delete_booking,
+    .ping = ping,
 };

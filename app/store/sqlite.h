@@ -1,6 +1,9 @@
 /* sqlite.h - the SQLite store, as its own parts see it; the rest of the application knows store.h.
  *
- *   sqlite.c            opening, and the read connection of each event loop
+ *   sqlite.c            opening, sessions, and where each operation goes
+ *   sqlite_read.c       the reads, on the read connection of each event loop
+ *   sqlite_writer.c     the one thread that writes, in groups, and how results come back
+ *   sqlite_apply.c      what each write does to the database, and why it may be refused
  *   sqlite_schema.c     the schema's versions, the seed, and doing both safely
  *   sqlite_read_lock.c  one lock for all the reads of a loop's turn
  */
@@ -14,10 +17,18 @@
 #include <stdbool.h>
 
 /* sqlite_store_open - opens (creating it when missing) and checks the database file at path. */
-int sqlite_store_open(const char *path, struct store **out, struct failure *err);
+int sqlite_store_open(const char *path, const struct store_options *options, struct store **out, struct failure *err);
 
 /* sqlite_schema_migrate - on a connection that may write; path is for messages. */
 int sqlite_schema_migrate(sqlite3 *db, const char *path, bool reseed, struct failure *err);
+
+/* sqlite_connect - a connection for one thread at a time; on failure *out is NULL. */
+int sqlite_connect(const char *path, int flags, int busy_ms, sqlite3 **out, struct failure *err);
+
+/* sqlite_prepare_all - n statements for the life of the connection. What was prepared before a
+ * failure is left in out, for the caller to finalize. */
+int sqlite_prepare_all(sqlite3 *db, const char *path, const char *const *sql, int n, sqlite3_stmt **out,
+                       struct failure *err);
 
 /* sqlite_failure - "PATH: what SQLite says of the last call on db"; always -1. */
 int sqlite_failure(struct failure *err, const char *path, sqlite3 *db);

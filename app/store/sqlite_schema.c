@@ -15,8 +15,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* position is the rowid, so that listing in seed order is a plain walk of the table, no sort. The
- * unique index keeps one booking per room and day and is what answers "is it free on that day". */
+/* A room's position is the rowid, so that listing in seed order is a plain walk of the table, no sort.
+ * The unique index keeps one booking per room and day and is what answers "is it free on that day". */
 static const char *const migrations[] = {
     "CREATE TABLE rooms ("
     "  position INTEGER PRIMARY KEY,"
@@ -38,11 +38,35 @@ static const char *const migrations[] = {
     "  created_at TEXT NOT NULL,"
     "  user_id TEXT NOT NULL);"
     "CREATE UNIQUE INDEX bookings_by_room_and_day ON bookings(room_id, booked_on);",
+
+    /* Users, and bookings anew: with a position that VACUUM does not renumber and that is not given
+     * again after a deletion, since listings go on from one; and with a slot, which lets instances
+     * with and without overbooking use one database (sqlite_apply.c). */
+    "CREATE TABLE users ("
+    "  id TEXT NOT NULL UNIQUE,"
+    "  email TEXT NOT NULL UNIQUE,"
+    "  username TEXT NOT NULL UNIQUE,"
+    "  password TEXT NOT NULL);"
+    "CREATE TABLE new_bookings ("
+    "  position INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  room_id TEXT NOT NULL REFERENCES rooms(id),"
+    "  booked_on TEXT NOT NULL,"
+    "  created_at TEXT NOT NULL,"
+    "  slot TEXT NOT NULL DEFAULT '',"
+    "  user_id TEXT NOT NULL);" /* no REFERENCES: a version-1 database may hold bookings, but no users */
+    "INSERT INTO new_bookings(id, room_id, booked_on, created_at, user_id)"
+    "  SELECT id, room_id, booked_on, created_at, user_id FROM bookings ORDER BY rowid;"
+    "DROP TABLE bookings;"
+    "ALTER TABLE new_bookings RENAME TO bookings;"
+    "CREATE UNIQUE INDEX bookings_by_room_and_day ON bookings(room_id, booked_on, slot);"
+    "CREATE INDEX bookings_by_user ON bookings(user_id, position);",
 };
 
 #define VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
-static int apply_migrations(sqlite3 *db, const char *path, struct failure *err)
+/* *before: the version that was found. */
+static int apply_migrations(sqlite3 *db, const char *path, int64_t *before, struct failure *err)
 {
     char set_version[64];
     int64_t version;
@@ -51,6 +75,7 @@ static int apply_migrations(sqlite3 *db, const char *path, struct failure *err)
     if (sqlite_query_int(db, path, "PRAGMA user_version", &version, err) != 0 ||
         sqlite_query_int(db, path, "SELECT count(*) FROM sqlite_master", &tables, err) != 0)
         return -1;
+    *before = version;
     if (version < 0 || version > VERSION)
         return failure_set(err, "%s: schema version %" PRId64 " is newer than this program's %" PRId64, path, version,
                            VERSION);
@@ -88,7 +113,7 @@ static int insert_room(sqlite3_stmt *room, sqlite3_stmt *photo, const struct see
     return 0;
 }
 
-static int insert_seed(sqlite3 *db, const char *path, struct failure *err)
+static int insert_rooms(sqlite3 *db, const char *path, struct failure *err)
 {
     sqlite3_stmt *room = NULL;
     sqlite3_stmt *photo = NULL;
@@ -111,25 +136,55 @@ static int insert_seed(sqlite3 *db, const char *path, struct failure *err)
     return result;
 }
 
-/* Rooms and bookings both empty: a new database, or one that --reseed has just wiped. An operator
- * who deleted every room but kept the bookings did so on purpose. */
-static int seed_if_empty(sqlite3 *db, const char *path, struct failure *err)
+static int insert_user(sqlite3 *db, const char *path, struct failure *err)
+{
+    sqlite3_stmt *user = NULL;
+    int result = -1;
+
+    if (sqlite3_prepare_v2(db, "INSERT INTO users(id, email, username, password) VALUES (?1, ?2, ?3, ?4)", -1, &user,
+                           NULL) == SQLITE_OK) {
+        sqlite3_bind_text(user, 1, seed_user.id, -1, SQLITE_STATIC);
+        sqlite3_bind_text(user, 2, seed_user.email, -1, SQLITE_STATIC);
+        sqlite3_bind_text(user, 3, seed_user.username, -1, SQLITE_STATIC);
+        sqlite3_bind_text(user, 4, seed_user.password, -1, SQLITE_STATIC);
+        result = sqlite3_step(user) == SQLITE_DONE ? 0 : -1;
+    }
+    if (result != 0)
+        sqlite_failure(err, path, db);
+    sqlite3_finalize(user);
+    return result;
+}
+
+/* Nothing at all in it: a new database, or one that --reseed has just wiped. An operator who deleted
+ * every room but kept the rest did so on purpose. A database of version 1, which knew no users, gets
+ * the user alone: nobody could log in otherwise. */
+static int seed(sqlite3 *db, const char *path, int64_t before, struct failure *err)
 {
     int64_t empty;
 
-    if (sqlite_query_int(db, path, "SELECT NOT EXISTS (SELECT 1 FROM rooms) AND NOT EXISTS (SELECT 1 FROM bookings)",
+    if (sqlite_query_int(db, path,
+                         "SELECT NOT EXISTS (SELECT 1 FROM rooms) AND NOT EXISTS (SELECT 1 FROM bookings)"
+                         " AND NOT EXISTS (SELECT 1 FROM users)",
                          &empty, err) != 0)
         return -1;
-    return empty ? insert_seed(db, path, err) : 0;
+    if (empty && insert_rooms(db, path, err) != 0)
+        return -1;
+    return empty || before == 1 ? insert_user(db, path, err) : 0;
+}
+
+static int wipe(sqlite3 *db, const char *path, struct failure *err)
+{
+    return sqlite_exec(db, path, "DELETE FROM bookings; DELETE FROM users; DELETE FROM photos; DELETE FROM rooms", err);
 }
 
 int sqlite_schema_migrate(sqlite3 *db, const char *path, bool reseed, struct failure *err)
 {
+    int64_t before;
+
     if (sqlite_exec(db, path, "BEGIN IMMEDIATE", err) != 0)
         return -1;
-    if (apply_migrations(db, path, err) == 0 &&
-        (!reseed || sqlite_exec(db, path, "DELETE FROM bookings; DELETE FROM photos; DELETE FROM rooms", err) == 0) &&
-        seed_if_empty(db, path, err) == 0 && sqlite_exec(db, path, "COMMIT", err) == 0)
+    if (apply_migrations(db, path, &before, err) == 0 && (!reseed || wipe(db, path, err) == 0) &&
+        seed(db, path, before, err) == 0 && sqlite_exec(db, path, "COMMIT", err) == 0)
         return 0;
     sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return -1;

@@ -1,11 +1,11 @@
 /* store.c - chooses the implementation by the DSN.
  *
- * A PostgreSQL DSN is refused by name rather than taken for a file: "host=..." is a legal file
- * name, and a server that quietly starts on an empty database of that name would look healthy. The
- * DSN is not repeated in the message, it may hold a password.
+ * A key=value DSN ("host=...") is a legal file name, too. It is taken for PostgreSQL: a server that
+ * quietly starts on an empty database file of that name would look healthy.
  */
 #include "app/store/store.h"
 
+#include "app/store/postgres.h"
 #include "app/store/sqlite.h"
 
 #include <string.h>
@@ -17,17 +17,24 @@ static bool has_prefix(const char *text, const char *prefix)
 
 static bool is_postgres(const char *dsn)
 {
-    return has_prefix(dsn, "postgres://") || has_prefix(dsn, "postgresql://") || strstr(dsn, "host=") != NULL ||
-           strstr(dsn, "dbname=") != NULL;
+    static const char *const keys[] = {"host=", "hostaddr=", "dbname=", "user=", "port=", "service="};
+
+    if (has_prefix(dsn, "postgres://") || has_prefix(dsn, "postgresql://"))
+        return true;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (strstr(dsn, keys[i]) != NULL)
+            return true;
+    }
+    return false;
 }
 
-int store_open(const char *dsn, struct store **out, struct failure *err)
+int store_open(const char *dsn, const struct store_options *options, struct store **out, struct failure *err)
 {
-    if (is_postgres(dsn))
-        return failure_set(err, "dsn: this version keeps its data in SQLite only, want a path or sqlite:PATH");
     if (has_prefix(dsn, "sqlite:"))
         dsn += strlen("sqlite:");
+    else if (is_postgres(dsn))
+        return postgres_store_open(dsn, options, out, err);
     if (*dsn == '\0')
         return failure_set(err, "dsn: want the path of an SQLite database after sqlite:");
-    return sqlite_store_open(dsn, out, err);
+    return sqlite_store_open(dsn, options, out, err);
 }

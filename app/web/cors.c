@@ -1,8 +1,9 @@
 /* cors.c - what every answer carries.
  *
  * A filter and not a call in answer.c, because h2o answers some requests before any handler runs (a
- * body over the limit, broken chunks, an unknown expectation). Those come with a text body, while
- * clients of this interface parse errors as JSON: the filter replaces that body as well. Only a
+ * body over the limit, broken chunks, an unknown expectation), and its file handler words its own.
+ * Those come with a text body, while clients of this interface parse errors as JSON: the filter
+ * replaces that body as well. Only a
  * request that is not HTTP at all gets an answer that does not pass here.
  */
 #include "app/web/web.h"
@@ -14,6 +15,7 @@ struct cors_filter {
     h2o_filter_t base;
     const char *origins;
     size_t origins_len;
+    bool h2o_words; /* h2o may answer by itself: on every path but "/", where all answers are ours */
 };
 
 struct json_ostream {
@@ -29,19 +31,48 @@ static void send_json(h2o_ostream_t *base, h2o_req_t *h2o, h2o_iovec_t *bufs, si
     h2o_ostream_send_next(base, h2o, &self->body, n != 0 ? 1 : 0, state);
 }
 
-/* h2o's own errors are text; ours, and the runtime's below /debug/, are answered by a handler. The
- * reasons are h2o's constants and need no escaping. */
+static const char *code_of(const h2o_req_t *h2o)
+{
+    switch (h2o->res.status) {
+    case 400:
+    case 413:
+    case 417:
+        return "body validation";
+    case 404: /* a picture that went away after it was looked for */
+        return "404 page not found";
+    default:
+        return h2o->res.reason;
+    }
+}
+
+/* The reasons are h2o's constants and need no escaping. */
 static h2o_ostream_t **replace_body(h2o_req_t *h2o, h2o_ostream_t **slot)
 {
     struct json_ostream *ostream = (struct json_ostream *)h2o_add_ostream(h2o, sizeof(*ostream), slot);
     char text[160];
-    int len = snprintf(text, sizeof(text), "{\"code\":\"body validation\",\"message\":\"%s\"}", h2o->res.reason);
+    int len = snprintf(text, sizeof(text), "{\"code\":\"%s\",\"message\":\"%s\"}", code_of(h2o), h2o->res.reason);
 
     ostream->base.do_send = send_json;
     ostream->body = h2o_strdup(&h2o->pool, text, (size_t)len);
     h2o->res.content_length = ostream->body.len;
     h2o_set_header(&h2o->pool, &h2o->res.headers, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT(WEB_JSON), 1);
     return &ostream->base.next;
+}
+
+/* Whether the answer is an error in h2o's words: they are plain text, on the host's fallback path
+ * (what h2o finds while it reads a request) or on that of the pictures. Our handlers never send
+ * errors in plain text there, though the runtime's pages below /debug/ do on theirs. */
+static bool is_of_h2o(const h2o_filter_t *filter, const h2o_req_t *h2o)
+{
+    const struct cors_filter *self = (const struct cors_filter *)filter;
+    static const char plain[] = "text/plain";
+    ssize_t at;
+
+    if (h2o->res.status < 400 || !self->h2o_words)
+        return false;
+    at = h2o_find_header(&h2o->res.headers, H2O_TOKEN_CONTENT_TYPE, -1);
+    return at < 0 || (h2o->res.headers.entries[at].value.len >= sizeof(plain) - 1 &&
+                      memcmp(h2o->res.headers.entries[at].value.base, plain, sizeof(plain) - 1) == 0);
 }
 
 static void on_setup_ostream(h2o_filter_t *base, h2o_req_t *h2o, h2o_ostream_t **slot)
@@ -54,8 +85,7 @@ static void on_setup_ostream(h2o_filter_t *base, h2o_req_t *h2o, h2o_ostream_t *
     h2o_add_header_by_str(&h2o->pool, headers, H2O_STRLIT("Access-Control-Allow-Methods"), 0, NULL,
                           H2O_STRLIT("GET, POST, OPTIONS, PUT, DELETE"));
     h2o_add_header_by_str(&h2o->pool, headers, H2O_STRLIT("Access-Control-Allow-Headers"), 0, NULL, H2O_STRLIT("*"));
-    /* Errors that h2o finds while it reads the request are sent from the host's fallback path. */
-    if (h2o->pathconf == &h2o->hostconf->fallback_path && h2o->res.status >= 400)
+    if (is_of_h2o(base, h2o))
         slot = replace_body(h2o, slot);
     h2o_setup_next_ostream(h2o, slot);
 }
@@ -67,4 +97,5 @@ void web_cors(h2o_pathconf_t *pathconf, const char *allowed_origins)
     self->base.on_setup_ostream = on_setup_ostream;
     self->origins = allowed_origins;
     self->origins_len = strlen(allowed_origins);
+    self->h2o_words = !h2o_memis(pathconf->path.base, pathconf->path.len, H2O_STRLIT("/"));
 }

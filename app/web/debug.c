@@ -76,3 +76,17 @@ void web_debug(struct web_request *rq)
                h2o_strdup(&h2o->pool, response.body, response.body_len).base, response.body_len);
     rt_debug_response_release(&response);
 }
+
+/* The route is part of the interface; the recorder is not built yet, and saying so beats a file
+ * with nothing in it. */
+void web_trace(struct web_request *rq)
+{
+    static const char missing[] = "{\"code\":\"the flight recorder is not in this version\",\"message\":\"this version "
+                                  "of the runtime records no trace; GET /debug/ lists what it can tell\"}";
+    static const char foreign[] = "{\"code\":\"forbidden\",\"message\":\"/trace answers loopback peers only\"}";
+
+    if (!is_local(rq->h2o) || is_from_another_site(rq->h2o))
+        web_answer(rq, 403, WEB_JSON, foreign, sizeof(foreign) - 1);
+    else
+        web_answer(rq, 501, WEB_JSON, missing, sizeof(missing) - 1);
+}

@@ -1,15 +1,21 @@
-/* mount.c - the one h2o handler of the application: finds the route and calls its handler.
+/* mount.c - the application's h2o handlers: one finds the route and calls its handler, one stands
+ * ahead of h2o's file handler on /imgs, so that its refusals are worded like all others.
  *
  * OPTIONS is answered here for any path, before the routes: browsers ask it ahead of a request
  * (CORS), and all it needs are the headers that cors.c adds.
  */
 #include "app/web/web.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define IMGS "/imgs"
 
 struct mount {
     h2o_handler_t base;
-    const struct web_route *routes;
+    const struct web_site *site;
 };
 
 /* Copies what the path held, so that it outlives h2o's memory while a store works on it. */
@@ -22,58 +28,181 @@ static const char *take_id(struct rt_scope *scope, const char *id, size_t len)
     return copy;
 }
 
-static void answer_unrouted(struct web_request *rq, const struct web_match *match)
+static void answer_unrouted(struct web_request *rq, const char *allow)
 {
-    if (match->allow[0] == '\0') {
+    size_t len = strlen(allow);
+
+    if (len == 0) {
         web_answer_error(rq, WEB_NO_PAGE, "there is nothing at this path");
         return;
     }
     h2o_add_header(&rq->h2o->pool, &rq->h2o->res.headers, H2O_TOKEN_ALLOW, NULL,
-                   h2o_strdup(&rq->h2o->pool, match->allow, strlen(match->allow)).base, strlen(match->allow));
+                   h2o_strdup(&rq->h2o->pool, allow, len).base, len);
     web_answer_error(rq, WEB_BAD_METHOD, "the Allow header lists the methods of this path");
 }
 
-static int on_req(h2o_handler_t *base, h2o_req_t *h2o)
+static bool is_method(const h2o_req_t *h2o, const char *name)
 {
-    const struct mount *self = (const struct mount *)base;
-    struct web_request *rq = web_request_begin(h2o, h2o_context_get_handler_context(h2o->conn->ctx, base));
+    return h2o_memis(h2o->method.base, h2o->method.len, name, strlen(name));
+}
+
+static void route(struct web_request *rq, const struct web_site *site)
+{
+    const h2o_req_t *h2o = rq->h2o;
     struct web_match match;
 
-    if (h2o_memis(h2o->method.base, h2o->method.len, H2O_STRLIT("OPTIONS"))) {
-        web_answer(rq, 200, NULL, "", 0);
-        return 0;
-    }
-    web_routes_match(self->routes, h2o->method.base, h2o->method.len, h2o->path_normalized.base,
+    web_routes_match(site->routes, h2o->method.base, h2o->method.len, h2o->path_normalized.base,
                      h2o->path_normalized.len, &match);
     if (match.route == NULL) {
-        answer_unrouted(rq, &match);
-        return 0;
+        answer_unrouted(rq, match.allow);
+        return;
     }
+    if (match.route->needs_user && !site->admit(rq))
+        return;
     /* An id with a NUL byte in it (%00) would be cut short; no object is called so. */
     if (match.id != NULL && memchr(match.id, '\0', match.id_len) != NULL) {
         web_answer_error(rq, WEB_NO_OBJECT, "the id holds a NUL byte");
-        return 0;
+        return;
     }
     if (match.id != NULL)
         rq->id = take_id(rq->scope, match.id, match.id_len);
     match.route->handler(rq);
+}
+
+/* What is answered alike on every path: a request that might be cut in two ways, and OPTIONS. Returns
+ * whether rq was one of these. */
+static bool is_answered(struct web_request *rq)
+{
+    h2o_req_t *h2o = rq->h2o;
+    /* The request is still there as it came, from the first byte of this buffer on. */
+    const h2o_buffer_t *input = h2o->conn->callbacks->get_socket(h2o->conn)->input;
+
+    if (h2o->timestamps.request_body_begin_at.tv_sec != 0 && !web_framing_is_plain(input->bytes, input->size)) {
+        h2o->http1_is_persistent = 0; /* what follows may not be a request */
+        web_answer_error(rq, WEB_BAD_BODY, "the headers contradict each other about the length of the body");
+        return true;
+    }
+    if (is_method(h2o, "OPTIONS")) {
+        web_answer(rq, 200, NULL, "", 0);
+        return true;
+    }
+    return false;
+}
+
+/* GET http://host/path, as to a proxy: every server has to take it. h2o makes "/http://host/path" of
+ * it; here it begins again with the path alone. The authority is our own, never the caller's: one
+ * that h2o does not find among its hosts it would go and connect to. */
+static bool is_absolute(h2o_req_t *h2o)
+{
+    h2o_url_t url;
+    h2o_iovec_t path;
+
+    if (h2o->path.len == 0 || h2o->path.base[0] == '/' || h2o_url_parse(h2o->path.base, h2o->path.len, &url) != 0 ||
+        url.scheme != &H2O_URL_SCHEME_HTTP)
+        return false;
+    path = url.path.len != 0 ? url.path : h2o_iovec_init(H2O_STRLIT("/"));
+    h2o_reprocess_request(h2o, h2o->method, h2o->scheme, h2o->hostconf->authority.hostport, path, NULL, 0);
+    return true;
+}
+
+static int on_routed(h2o_handler_t *base, h2o_req_t *h2o)
+{
+    const struct mount *self = (const struct mount *)base;
+    struct web_request *rq;
+
+    if (is_absolute(h2o))
+        return 0;
+    rq = web_request_begin(h2o, h2o_context_get_handler_context(h2o->conn->ctx, base));
+    if (!is_answered(rq))
+        route(rq, self->site);
     return 0;
 }
 
-void web_mount(h2o_hostconf_t *host, const struct web_route *routes, const char *allowed_origins)
-{
-    h2o_pathconf_t *root = h2o_config_register_path(host, "/", 0);
-    struct mount *self = (struct mount *)h2o_create_handler(root, sizeof(*self));
+/* ---- pictures -------------------------------------------------------------------------------- */
 
-    self->base.on_req = on_req;
-    self->routes = routes;
-    web_cors(root, allowed_origins);
-    web_cors(&host->fallback_path, allowed_origins);
+/* Whether the path below /imgs names a file that h2o's handler, which comes next, can answer from.
+ * Asked here, because that one redirects to folders, would wait for the writer of a named pipe, and
+ * cuts a path at its first NUL byte. Hidden files are none. Symbolic links are followed, by both, so
+ * what a link in the folder points at is served: whoever may write there decides what the public
+ * sees. Leaving the folder by ".." is not possible, since the path is normalized already. */
+static bool is_file(const struct web_site *site, h2o_iovec_t path)
+{
+    char name[PATH_MAX];
+    struct stat st;
+    size_t below = path.len - strlen(IMGS);
+    int len;
+
+    if (below < 2 || path.base[path.len - 1] == '/' || memchr(path.base, '\0', path.len) != NULL ||
+        memmem(path.base, path.len, "/.", 2) != NULL)
+        return false;
+    len = snprintf(name, sizeof(name), "%s%.*s", site->static_folder, (int)below, path.base + strlen(IMGS));
+    return len > 0 && len < (int)sizeof(name) && stat(name, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+/* Several ranges, or units that are not bytes, are answered with the whole file, as RFC 9110 allows:
+ * h2o would send as many copies of it as the header has room for. */
+static void drop_odd_range(h2o_req_t *h2o)
+{
+    ssize_t at = h2o_find_header(&h2o->headers, H2O_TOKEN_RANGE, -1);
+    h2o_iovec_t range;
+
+    if (at < 0)
+        return;
+    range = h2o->headers.entries[at].value;
+    if (range.len < 6 || memcmp(range.base, "bytes=", 6) != 0 || memchr(range.base, ',', range.len) != NULL)
+        h2o_delete_header(&h2o->headers, at);
+}
+
+static int on_picture(h2o_handler_t *base, h2o_req_t *h2o)
+{
+    const struct mount *self = (const struct mount *)base;
+    struct web_request *rq = web_request_begin(h2o, h2o_context_get_handler_context(h2o->conn->ctx, base));
+
+    if (is_answered(rq))
+        return 0;
+    if (!is_file(self->site, h2o->path_normalized)) {
+        answer_unrouted(rq, "");
+        return 0;
+    }
+    if (!is_method(h2o, "GET") && !is_method(h2o, "HEAD")) {
+        answer_unrouted(rq, "GET, HEAD");
+        return 0;
+    }
+    drop_odd_range(h2o);
+    return -1; /* h2o's turn */
+}
+
+/* ---- mounting -------------------------------------------------------------------------------- */
+
+static void mount(h2o_pathconf_t *path, const struct web_site *site, int (*on_req)(h2o_handler_t *, h2o_req_t *))
+{
+    struct mount *self = (struct mount *)h2o_create_handler(path, sizeof(*self));
+
+    self->base.on_req = on_req;
+    self->site = site;
+    web_cors(path, site->allowed_origins);
+}
+
+/* h2o moves its table of paths when one is added, so each is finished before the next is begun. */
+void web_mount(h2o_hostconf_t *host, const struct web_site *site)
+{
+    static const char *no_index[] = {NULL};
+
+    if (site->static_folder != NULL) {
+        h2o_pathconf_t *imgs = h2o_config_register_path(host, IMGS, 0);
+
+        mount(imgs, site, on_picture);
+        h2o_file_register(imgs, site->static_folder, no_index, imgs->mimemap, 0);
+    }
+    mount(h2o_config_register_path(host, "/", 0), site, on_routed);
+    web_cors(&host->fallback_path, site->allowed_origins);
+}
+
+/* Ours is the first handler of each path. */
 void web_attach(h2o_context_t *ctx, struct web_loop *loop)
 {
-    h2o_handler_t *handler = ctx->globalconf->hosts[0]->paths.entries[0].handlers.entries[0];
+    const h2o_hostconf_t *host = ctx->globalconf->hosts[0];
 
-    h2o_context_set_handler_context(ctx, handler, loop);
+    for (size_t i = 0; i < host->paths.size; i++)
+        h2o_context_set_handler_context(ctx, host->paths.entries[i].handlers.entries[0], loop);
 }

@@ -1,4 +1,4 @@
-/* query.c - one parameter out of a query string, decoded. Pure; h2o 2.2 parses paths only. */
+/* query.c - one parameter out of a query string or a form, decoded. Pure; h2o 2.2 parses paths only. */
 #include "app/web/web.h"
 
 #include <string.h>
@@ -35,30 +35,69 @@ static bool is_name(const char *p, const char *end, const char *name)
     return p == end && *name == '\0';
 }
 
+/* One "name=value" of a query string; without an equals sign the value is empty. */
+struct parameter {
+    const char *name;
+    const char *name_end;
+    const char *value;
+    const char *value_end;
+};
+
+/* Takes the parameter at *p, which must be before end, and moves past it. */
+static struct parameter take(const char **p, const char *end)
+{
+    const char *ampersand = memchr(*p, '&', (size_t)(end - *p));
+    const char *value_end = ampersand != NULL ? ampersand : end;
+    const char *equals = memchr(*p, '=', (size_t)(value_end - *p));
+    struct parameter parameter = {.name = *p,
+                                  .name_end = equals != NULL ? equals : value_end,
+                                  .value = equals != NULL ? equals + 1 : value_end,
+                                  .value_end = value_end};
+
+    *p = value_end + (ampersand != NULL);
+    return parameter;
+}
+
 ptrdiff_t web_query_find(const char *query, size_t query_len, const char *name, char *buf, size_t size)
 {
-    const char *p = query;
-    const char *query_end = query + query_len;
+    const char *end = query + query_len;
 
-    while (p < query_end) {
-        const char *ampersand = memchr(p, '&', (size_t)(query_end - p));
-        const char *end = ampersand != NULL ? ampersand : query_end;
-        const char *equals = memchr(p, '=', (size_t)(end - p));
-        const char *value = equals != NULL ? equals + 1 : end;
+    for (const char *p = query; p < end;) {
+        struct parameter parameter = take(&p, end);
+        size_t len = 0;
 
-        if (is_name(p, equals != NULL ? equals : end, name)) {
-            size_t len = 0;
-
-            while (value < end) {
-                char c = next(&value, end);
-                if (len + 1 < size)
-                    buf[len] = c;
-                len++;
-            }
-            buf[len < size ? len : size - 1] = '\0';
-            return (ptrdiff_t)len;
+        if (!is_name(parameter.name, parameter.name_end, name))
+            continue;
+        for (const char *value = parameter.value; value < parameter.value_end; len++) {
+            char c = next(&value, parameter.value_end);
+            if (len + 1 < size)
+                buf[len] = c;
         }
-        p = end + (ampersand != NULL);
+        buf[len < size ? len : size - 1] = '\0';
+        return (ptrdiff_t)len;
     }
     return -1;
+}
+
+size_t web_query_count(const char *query, size_t query_len, const char *name)
+{
+    const char *end = query + query_len;
+    size_t n = 0;
+
+    for (const char *p = query; p < end;) {
+        struct parameter parameter = take(&p, end);
+        n += is_name(parameter.name, parameter.name_end, name);
+    }
+    return n;
+}
+
+bool web_query_is_escaped_well(const char *query, size_t query_len)
+{
+    const char *end = query + query_len;
+
+    for (const char *p = query; p < end && (p = memchr(p, '%', (size_t)(end - p))) != NULL; p += 3) {
+        if (end - p < 3 || hex(p[1]) < 0 || hex(p[2]) < 0)
+            return false;
+    }
+    return true;
 }

@@ -1,10 +1,12 @@
-/* request.c - a request's context, and when it ends (see web.h).
+/* request.c - a request's context, when it ends, and what it brought (see web.h).
  *
  * h2o says that it is done with a request by clearing the request's pool; a shared block in that
  * pool, with a dispose function, is how we hear of it. The block holds the context's address, in
  * memory where no collector looks: harmless, since the scope holds the context.
  */
 #include "app/web/web.h"
+
+#include <string.h>
 
 struct pool_link {
     struct web_request *rq;
@@ -55,4 +57,31 @@ ptrdiff_t web_request_query(const struct web_request *rq, const char *name, char
     if (h2o->query_at == SIZE_MAX)
         return -1;
     return web_query_find(h2o->path.base + h2o->query_at + 1, h2o->path.len - h2o->query_at - 1, name, buf, size);
+}
+
+h2o_iovec_t web_request_header(const struct web_request *rq, const char *name)
+{
+    const h2o_headers_t *headers = &rq->h2o->headers;
+    ssize_t at = h2o_find_header_by_str(headers, name, strlen(name), -1);
+
+    return at >= 0 ? headers->entries[at].value : h2o_iovec_init(NULL, 0);
+}
+
+bool web_request_texts(struct web_request *rq, const struct web_field *fields, size_t n, const char *values[])
+{
+    h2o_iovec_t content_type = web_request_header(rq, "content-type");
+    h2o_iovec_t body = rq->h2o->entity;
+    enum web_body_type type = web_body_type_of(content_type.base, content_type.len);
+    struct failure err;
+
+    if (type == WEB_BODY_OTHER) {
+        web_answer_error(rq, WEB_BAD_TYPE,
+                         "the Content-Type must be application/json or application/x-www-form-urlencoded, in UTF-8");
+        return false;
+    }
+    if (web_body_parse(type, body.base, body.len, fields, n, rq->scope, values, &err) != 0) {
+        web_answer_error(rq, WEB_BAD_BODY, err.text);
+        return false;
+    }
+    return true;
 }

@@ -41,7 +41,9 @@ static void no_arguments_leave_everything_unset(void **state)
     assert_null(flags.listen);
     assert_null(flags.dsn);
     assert_null(flags.config);
-    assert_false(flags.reseed || flags.version || flags.help || flags.help_env);
+    assert_null(flags.static_folder);
+    assert_null(flags.access_log);
+    assert_false(flags.overbooking || flags.reseed || flags.version || flags.help || flags.help_env);
 }
 
 static void a_value_follows_its_flag_or_an_equals_sign(void **state)
@@ -54,6 +56,10 @@ static void a_value_follows_its_flag_or_an_equals_sign(void **state)
     assert_string_equal(flags.listen, "[::1]:0");
     assert_string_equal(flags.dsn, "sqlite:a=b.db");
     assert_true(flags.reseed);
+    assert_int_equal(parse(&flags, &err, "--static", "pictures", "--access-log=a.log", "--overbooking"), 0);
+    assert_string_equal(flags.static_folder, "pictures");
+    assert_string_equal(flags.access_log, "a.log");
+    assert_true(flags.overbooking);
 }
 
 static void the_last_of_two_equal_flags_wins(void **state)
@@ -87,18 +93,31 @@ static void a_missing_value_is_named_with_what_it_should_be(void **state)
     refuses("--listen", NULL, "--listen", "want an address such as 127.0.0.1:8080");
     refuses("--listen=", NULL, "--listen", "want an address");
     refuses("--config", "--reseed", "--config", "want the path of a JSON file");
+    refuses("--dsn", NULL, "--dsn", "want a path, sqlite:PATH, postgres://... or libpq's key=value");
+    refuses("--static=", NULL, "--static", "want the path of a folder");
+    refuses("--access-log", "--overbooking", "--access-log", "want the path of a file");
 }
 
 static void a_switch_with_a_value_is_refused(void **state)
 {
     (void)state;
     refuses("--reseed=no", NULL, "--reseed", "takes no value");
+    refuses("--overbooking=true", NULL, "--overbooking", "takes no value");
+}
+
+/* A command line is for every user of the machine to see. */
+static void there_is_no_flag_for_the_secret(void **state)
+{
+    (void)state;
+    refuses("--secret-key=0123456789abcdef0123456789abcdef", NULL, "unknown flag --secret-key", "want one of");
+    refuses("--secret_key", NULL, "unknown flag --secret_key", "want one of");
 }
 
 static void the_help_lists_every_flag(void **state)
 {
-    static const char *const names[] = {"--listen",  "--dsn",  "--config",   "--reseed",
-                                        "--version", "--help", "--help-env", "Exit status"};
+    static const char *const names[] = {"--listen",     "--dsn",         "--config",   "--static",
+                                        "--access-log", "--overbooking", "--reseed",   "--version",
+                                        "--help",       "--help-env",    "Exit status"};
     char text[4096] = "";
     FILE *out = fmemopen(text, sizeof(text) - 1, "w");
 
@@ -119,6 +138,7 @@ int main(void)
         cmocka_unit_test(an_argument_that_is_no_flag_is_named),
         cmocka_unit_test(a_missing_value_is_named_with_what_it_should_be),
         cmocka_unit_test(a_switch_with_a_value_is_refused),
+        cmocka_unit_test(there_is_no_flag_for_the_secret),
         cmocka_unit_test(the_help_lists_every_flag),
     };
 

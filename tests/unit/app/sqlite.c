@@ -1,4 +1,7 @@
-/* sqlite.c - the SQLite store, through the interface that every store has. */
+/* sqlite.c - the SQLite store's reads and its opening, through the interface that every store has.
+ * Writing: sqlite_writer.c; the seed and older schemas: sqlite_schema.c.
+ */
+#include "app/store/seed.h"
 #include "app/store/store.h"
 
 #include <setjmp.h>
@@ -6,145 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <pthread.h>
-#include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <crypt.h>
 
-#define GREEN "79ca06f8-1163-48e8-b279-23fca5669623"
-#define RED "e6cc9546-52a1-45bc-8e0c-9af9a2b235c1"
-
-struct fixture {
-    char folder[64];
-    char path[96];
-    struct store *store;
-    struct store_session *session;
-    struct rt_scope *scope;
-};
-
-static void open_all(struct fixture *f, bool reseed)
-{
-    struct failure err = {""};
-
-    if (store_open(f->path, &f->store, &err) != 0 || store_migrate(f->store, reseed, &err) != 0 ||
-        store_session_open(f->store, &f->session, &err) != 0)
-        fail_msg("%s", err.text);
-}
-
-static void close_all(struct fixture *f)
-{
-    store_session_close(f->session);
-    store_close(f->store);
-}
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    snprintf(f->folder, sizeof(f->folder), "/tmp/sqlite-test.XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    snprintf(f->path, sizeof(f->path), "%s/x.db", f->folder);
-    f->scope = rt_scope_begin();
-    open_all(f, false);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    char command[128];
-
-    close_all(f);
-    rt_scope_end(f->scope);
-    snprintf(command, sizeof(command), "rm -rf '%s'", f->folder);
-    assert_int_equal(system(command), 0);
-    free(f);
-    return 0;
-}
-
-/* A writer that is not the store: another process, as far as SQLite is concerned. */
-static void run_sql(const struct fixture *f, const char *sql)
-{
-    sqlite3 *db;
-
-    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    sqlite3_busy_timeout(db, 1000);
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-    sqlite3_close(db);
-}
-
-/* ---- outcomes -------------------------------------------------------------------------------- */
-
-struct outcome {
-    int calls;
-    enum store_status status;
-    char message[100];
-    const struct store_room *rooms;
-    const char *const *urls;
-    size_t n;
-};
-
-static void note(struct outcome *o, struct store_result result)
-{
-    o->calls++;
-    o->status = result.status;
-    snprintf(o->message, sizeof(o->message), "%s", result.message);
-}
-
-static void on_rooms(void *arg, struct store_result result, const struct store_room *rooms, size_t n)
-{
-    struct outcome *o = arg;
-
-    note(o, result);
-    o->rooms = rooms;
-    o->n = n;
-}
-
-static void on_room(void *arg, struct store_result result, const struct store_room *room)
-{
-    on_rooms(arg, result, room, room != NULL);
-}
-
-static void on_photos(void *arg, struct store_result result, const char *const *urls, size_t n)
-{
-    struct outcome *o = arg;
-
-    note(o, result);
-    o->urls = urls;
-    o->n = n;
-}
-
-static struct outcome list(struct fixture *f, const char *day)
-{
-    struct outcome o = {0};
-
-    store_list_rooms(f->session, f->scope, day, on_rooms, &o);
-    assert_int_equal(o.calls, 1);
-    return o;
-}
-
-static struct outcome get(struct fixture *f, const char *id)
-{
-    struct outcome o = {0};
-
-    store_get_room(f->session, f->scope, id, on_room, &o);
-    assert_int_equal(o.calls, 1);
-    return o;
-}
-
-static struct outcome photos(struct fixture *f, const char *id)
-{
-    struct outcome o = {0};
-
-    store_list_photos(f->session, f->scope, id, on_photos, &o);
-    assert_int_equal(o.calls, 1);
-    return o;
-}
+#include "tests/unit/app/sqlite_reads.h"
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -219,6 +86,141 @@ static void a_hundred_rooms_are_all_listed(void **state)
     assert_string_equal(o.rooms[99].name, "room 97");
 }
 
+/* ---- users and bookings ---------------------------------------------------------------------- */
+
+static void the_seed_user_logs_in_with_the_password_of_the_original(void **state)
+{
+    static struct crypt_data data;
+    struct outcome o = user_named(*state, "ipesenti");
+    const char *hash;
+
+    assert_int_equal(o.status, STORE_OK);
+    assert_string_equal(o.user->id, SEED_ID);
+    assert_string_equal(o.user->email, SEED_EMAIL);
+    assert_string_equal(o.user->username, "ipesenti");
+    assert_string_equal(o.user->password, seed_user.password);
+    hash = crypt_rn("abcd1234!!", o.user->password, &data, sizeof(data));
+    assert_non_null(hash);
+    assert_string_equal(hash, o.user->password);
+}
+
+static void a_user_is_found_by_username_alone(void **state)
+{
+    assert_int_equal(user_named(*state, "nobody").status, STORE_NOT_FOUND);
+    assert_int_equal(user_named(*state, SEED_EMAIL).status, STORE_NOT_FOUND);
+    assert_int_equal(user_named(*state, "").status, STORE_NOT_FOUND);
+    assert_int_equal(user_named(*state, "Ipesenti").status, STORE_NOT_FOUND);
+}
+
+/* 100 bookings, every third of which is someone else's. */
+static void book_a_hundred(struct fixture *f)
+{
+    run_sql(f, INSERT_USER "('u2', 'two@x', 'two', 'p');"
+                           "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+                           " INSERT INTO bookings(id, room_id, booked_on, created_at, user_id)"
+                           " SELECT 'b' || i, '" RED "', 'day ' || i, 'then', iif(i % 3, '" SEED_ID "', 'u2') FROM n");
+}
+
+static void bookings_are_listed_in_pages_in_the_order_in_which_they_were_made(void **state)
+{
+    int64_t after = 0;
+    int seen = 0;
+    int pages = 0;
+
+    book_a_hundred(*state);
+    for (;;) {
+        struct outcome o = bookings_of(*state, SEED_EMAIL, after, 10);
+
+        assert_int_equal(o.status, STORE_OK);
+        if (o.n == 0)
+            break;
+        assert_true(o.n <= 10);
+        for (size_t i = 0; i < o.n; i++, seen++) {
+            char id[16];
+
+            snprintf(id, sizeof(id), "b%d", seen / 2 * 3 + seen % 2 + 1);
+            assert_string_equal(o.bookings[i].id, id);
+            assert_true(o.bookings[i].position > after);
+            after = o.bookings[i].position;
+        }
+        pages++;
+    }
+    assert_int_equal(seen, 67);
+    assert_int_equal(pages, 7);
+    assert_int_equal(bookings_of(*state, "two@x", 0, SIZE_MAX).n, 33);
+    assert_int_equal(bookings_of(*state, "nobody@x", 0, 10).n, 0);
+    assert_int_equal(bookings_of(*state, "nobody@x", 0, 10).status, STORE_OK);
+}
+
+static void only_its_own_user_finds_a_booking(void **state)
+{
+    struct outcome o;
+
+    book_a_hundred(*state);
+    o = booking(*state, SEED_EMAIL, "b2");
+    assert_int_equal(o.status, STORE_OK);
+    assert_string_equal(o.bookings->id, "b2");
+    assert_string_equal(o.bookings->room_id, RED);
+    assert_string_equal(o.bookings->booked_on, "day 2");
+    assert_string_equal(o.bookings->created_at, "then");
+    assert_int_equal(booking(*state, "two@x", "b2").status, STORE_NOT_FOUND);
+    assert_int_equal(booking(*state, "two@x", "b3").status, STORE_OK);
+    assert_int_equal(booking(*state, SEED_EMAIL, "nope").status, STORE_NOT_FOUND);
+    assert_int_equal(booking(*state, "nobody@x", "b2").status, STORE_NOT_FOUND);
+}
+
+static void a_position_is_not_given_twice_nor_changed_by_vacuum(void **state)
+{
+    int64_t last;
+
+    book_a_hundred(*state);
+    last = bookings_of(*state, SEED_EMAIL, 0, 100).bookings[66].position;
+    run_sql(*state, "DELETE FROM bookings WHERE id <> 'b50'; VACUUM;" INSERT_BOOKING "('new', '" RED
+                    "', 'x', 'c', '" SEED_ID "')");
+    assert_int_equal(booking(*state, SEED_EMAIL, "b50").bookings->position, 50);
+    assert_true(booking(*state, SEED_EMAIL, "new").bookings->position > last);
+}
+
+static int count_steps(void *steps)
+{
+    ++*(int *)steps;
+    return 0;
+}
+
+static int steps_of(sqlite3 *db, const char *sql)
+{
+    int steps = 0;
+
+    sqlite3_progress_handler(db, 1, count_steps, &steps);
+    execute(db, sql);
+    sqlite3_progress_handler(db, 0, NULL, NULL);
+    return steps;
+}
+
+#define PAGE_OF(email, after)                                                                                          \
+    "SELECT id, position FROM bookings WHERE user_id = (SELECT id FROM users WHERE email = '" email "')"               \
+    " AND position > " #after " ORDER BY position LIMIT 10"
+
+/* Counted in steps of SQLite's machine: a page must walk neither what comes before it nor what others
+ * have booked. Each row that was walked in vain would be some steps more. */
+static void a_page_of_bookings_costs_what_is_in_it(void **state)
+{
+    struct fixture *f = *state;
+    sqlite3 *db;
+    int first;
+
+    run_sql(f, INSERT_USER "('u2', 'two@x', 'two', 'p');"
+                           "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
+                           " INSERT INTO bookings(id, room_id, booked_on, created_at, user_id) SELECT"
+                           " 'b' || i, '" RED "', 'day ' || i, 'then', iif(i % 500, '" SEED_ID "', 'u2') FROM n");
+    db = connect_to(f->path);
+    first = steps_of(db, PAGE_OF(SEED_EMAIL, 0));
+    assert_in_range(first, 20, 500);
+    assert_in_range(steps_of(db, PAGE_OF(SEED_EMAIL, 4900)), 20, first + 20);
+    assert_in_range(steps_of(db, PAGE_OF("two@x", 0)), 20, first + 20);
+    sqlite3_close(db);
+}
+
 /* ---- freshness: the lock that is kept between reads must keep nothing else -------------------- */
 
 static void every_read_sees_the_commits_before_it_also_within_a_turn(void **state)
@@ -233,12 +235,6 @@ static void every_read_sees_the_commits_before_it_also_within_a_turn(void **stat
         if (i % 7 == 0)
             store_session_end_turn(f->session);
     }
-}
-
-static void execute(sqlite3 *db, const char *sql)
-{
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
 }
 
 /* Whether a checkpoint of that mode gets its locks. */
@@ -264,16 +260,6 @@ static void the_lock_is_held_between_reads_and_gone_after_the_turn(void **state)
         store_session_end_turn(f->session);
     }
     sqlite3_close(db);
-}
-
-static long log_bytes(const struct fixture *f)
-{
-    char path[128];
-    struct stat st;
-
-    snprintf(path, sizeof(path), "%s-wal", f->path);
-    assert_int_equal(stat(path, &st), 0);
-    return st.st_size;
 }
 
 /* Once all of the log is in the database, reads leave the log, and a writer may begin it anew. */
@@ -310,65 +296,12 @@ static void a_database_that_breaks_is_reported_not_fatal(void **state)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static void a_second_start_seeds_nothing(void **state)
-{
-    run_sql(*state, "DELETE FROM photos; DELETE FROM rooms WHERE name <> 'Red'");
-    close_all(*state);
-    open_all(*state, false);
-    assert_int_equal(list(*state, NULL).n, 1);
-}
-
-static void a_database_with_bookings_but_no_rooms_is_not_seeded(void **state)
-{
-    run_sql(*state, "INSERT INTO bookings VALUES ('b', 'r', 'd', 'c', 'u'); DELETE FROM photos; DELETE FROM rooms");
-    close_all(*state);
-    open_all(*state, false);
-    assert_int_equal(list(*state, NULL).n, 0);
-}
-
-static void reseeding_wipes_everything_first(void **state)
-{
-    run_sql(*state, "INSERT INTO bookings VALUES ('b', '" RED "', '2025-01-09', 'c', 'u');"
-                    "UPDATE rooms SET name = 'Pink'; DELETE FROM photos");
-    close_all(*state);
-    open_all(*state, true);
-    assert_int_equal(list(*state, NULL).n, 3);
-    assert_string_equal(list(*state, NULL).rooms[0].name, "Green");
-    assert_true(list(*state, "2025-01-09").rooms[1].is_available);
-    assert_int_equal(photos(*state, GREEN).n, 2);
-}
-
-/* Another process that writes between our look at the version and our first change: we must have
- * waited for it before we looked. */
-static void *commit_after_a_while(void *db)
-{
-    usleep(200 * 1000);
-    assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
-    return NULL;
-}
-
-static void migrating_waits_for_another_writer_and_then_sees_its_work(void **state)
-{
-    struct fixture *f = *state;
-    struct failure err = {""};
-    pthread_t thread;
-    sqlite3 *db;
-
-    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE; UPDATE rooms SET name = 'Pink'", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(pthread_create(&thread, NULL, commit_after_a_while, db), 0);
-    if (store_migrate(f->store, true, &err) != 0)
-        fail_msg("%s", err.text);
-    pthread_join(thread, NULL);
-    sqlite3_close(db);
-    assert_string_equal(list(f, NULL).rooms[0].name, "Green");
-}
-
 static void refuses(const char *dsn, bool at_open, const char *said)
 {
     struct failure err = {""};
+    struct store_options options = {.overbooking = false};
     struct store *store = NULL;
-    int opened = store_open(dsn, &store, &err);
+    int opened = store_open(dsn, &options, &store, &err);
 
     if (at_open || opened != 0) {
         assert_int_equal(opened, -1);
@@ -393,8 +326,6 @@ static void a_newer_schema_and_a_foreign_database_are_refused(void **state)
 static void data_sources_that_are_no_sqlite_file_are_refused(void **state)
 {
     (void)state;
-    refuses("postgres://u:secret@h/db", true, "SQLite only");
-    refuses("host=localhost user=postgres dbname=postgres", true, "SQLite only");
     refuses("sqlite:", true, "want the path");
     refuses(":memory:", true, "want a file");
     refuses("sqlite::memory:", true, "want a file");
@@ -444,14 +375,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_room_is_found_by_its_id_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(photos_come_in_order_and_a_room_may_have_none, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hundred_rooms_are_all_listed, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_seed_user_logs_in_with_the_password_of_the_original, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_user_is_found_by_username_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(bookings_are_listed_in_pages_in_the_order_in_which_they_were_made, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(only_its_own_user_finds_a_booking, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_position_is_not_given_twice_nor_changed_by_vacuum, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_page_of_bookings_costs_what_is_in_it, setup, teardown),
         cmocka_unit_test_setup_teardown(every_read_sees_the_commits_before_it_also_within_a_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(the_lock_is_held_between_reads_and_gone_after_the_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(a_read_that_needs_another_slot_gives_up_the_kept_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_database_that_breaks_is_reported_not_fatal, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_second_start_seeds_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_database_with_bookings_but_no_rooms_is_not_seeded, setup, teardown),
-        cmocka_unit_test_setup_teardown(reseeding_wipes_everything_first, setup, teardown),
-        cmocka_unit_test_setup_teardown(migrating_waits_for_another_writer_and_then_sees_its_work, setup, teardown),
         cmocka_unit_test_setup_teardown(a_newer_schema_and_a_foreign_database_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(broken_files_are_refused_when_they_are_opened, setup, teardown),
         cmocka_unit_test(data_sources_that_are_no_sqlite_file_are_refused),

@@ -1,4 +1,4 @@
-/* web.c - routes, query strings, numbers and addresses: the pure parts of app/web. */
+/* web.c - routes, query strings, errors, numbers and addresses: the pure parts of app/web. */
 #include "app/web/web.h"
 
 #include <arpa/inet.h>
@@ -22,8 +22,12 @@ static void nothing(struct web_request *rq)
 }
 
 static const struct web_route routes[] = {
-    {"GET", "/rooms", nothing},  {"GET", "/rooms/:id", nothing}, {"GET", "/rooms/:id/photos", nothing},
-    {"POST", "/rooms", nothing}, {"*", "/debug/*", nothing},     {NULL, NULL, NULL},
+    {"GET", "/rooms", nothing, false},
+    {"GET", "/rooms/:id", nothing, false},
+    {"GET", "/rooms/:id/photos", nothing, false},
+    {"POST", "/rooms", nothing, true},
+    {"*", "/debug/*", nothing, false},
+    {NULL, NULL, NULL, false},
 };
 
 static struct web_match match(const char *method, const char *path)
@@ -144,6 +148,101 @@ static void a_value_that_does_not_fit_tells_its_length(void **state)
     (void)state;
     assert_int_equal(web_query_find("day=12345", 9, "day", buf, sizeof(buf)), 5);
     assert_int_equal(strlen(buf), 3);
+}
+
+static void counts(const char *query, size_t n)
+{
+    if (web_query_count(query, strlen(query), "day") != n)
+        fail_msg("\"%s\" should have %zu days", query, n);
+}
+
+static void parameters_of_a_name_are_counted(void **state)
+{
+    (void)state;
+    counts("", 0);
+    counts("days=1&da=day&Day=3&x=day=1", 0);
+    counts("day", 1);
+    counts("x&day=1&y=day", 1);
+    counts("day=1&d%61y=2&&day", 3);
+}
+
+static void escapes_are_two_hexadecimal_digits(void **state)
+{
+    static const char *const bad[] = {"%", "%4", "a%4", "%zz", "%4g", "%%41", "%41%", "%41%4"};
+    static const char *const good[] = {"", "%41", "%4a%Fe", "a=%41b&c=%00"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (web_query_is_escaped_well(bad[i], strlen(bad[i])))
+            fail_msg("\"%s\" is malformed", bad[i]);
+    }
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        if (!web_query_is_escaped_well(good[i], strlen(good[i])))
+            fail_msg("\"%s\" is well-formed", good[i]);
+    }
+    assert_false(web_query_is_escaped_well("%41", 2)); /* the length counts, not the end of the text */
+}
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+/* The codes are what clients compare; a change here is one of the interface. */
+static void errors_have_the_statuses_and_codes_of_the_interface(void **state)
+{
+    static const struct {
+        enum web_error error;
+        int status;
+        const char *code;
+    } rows[] = {
+        {WEB_BAD_BODY, 400, "body validation"},
+        {WEB_BAD_TYPE, 415, "unsupported media type"},
+        {WEB_BAD_DATE, 400, "date has a wrong format. Expected YYYY-mm-DD"},
+        {WEB_BAD_LOGIN, 404, "user not registered or bad credentials"},
+        {WEB_EMAIL_TAKEN, 400, "this email has been already registered"},
+        {WEB_NAME_TAKEN, 400, "this username has been already registered"},
+        {WEB_NO_TOKEN, 401, "the jwt token is missing"},
+        {WEB_BAD_TOKEN, 401, "the jwt token is not valid"},
+        {WEB_TOKEN_FAILED, 500, "failure in generating the JWT token"},
+        {WEB_ROOM_TAKEN, 409, "room not available on the requested day"},
+        {WEB_NO_OBJECT, 404, "the object with the requested id is not found"},
+        {WEB_NO_PAGE, 404, "404 page not found"},
+        {WEB_BAD_METHOD, 405, "method not allowed"},
+        {WEB_DB_FAILED, 500, "generic db err"},
+        {WEB_DB_AWAY, 503, "generic db err"},
+        {WEB_BUSY, 503, "too many requests are waiting"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(web_error_status(rows[i].error), rows[i].status);
+        assert_string_equal(web_error_code(rows[i].error), rows[i].code);
+    }
+    assert_int_equal(sizeof(rows) / sizeof(rows[0]), WEB_BUSY + 1); /* none is left out */
+}
+
+static void statuses_have_their_reasons(void **state)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } rows[] = {{200, "OK"},
+                {201, "Created"},
+                {204, "No Content"},
+                {400, "Bad Request"},
+                {401, "Unauthorized"},
+                {403, "Forbidden"},
+                {404, "Not Found"},
+                {405, "Method Not Allowed"},
+                {409, "Conflict"},
+                {413, "Request Entity Too Large"},
+                {415, "Unsupported Media Type"},
+                {417, "Expectation Failed"},
+                {500, "Internal Server Error"},
+                {501, "Not Implemented"},
+                {503, "Service Unavailable"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_string_equal(web_reason(rows[i].status), rows[i].reason);
 }
 
 /* ---- numbers --------------------------------------------------------------------------------- */
@@ -302,6 +401,10 @@ int main(void)
         cmocka_unit_test(what_is_not_the_parameter_is_left),
         cmocka_unit_test(malformed_escapes_stay_as_they_are),
         cmocka_unit_test(a_value_that_does_not_fit_tells_its_length),
+        cmocka_unit_test(parameters_of_a_name_are_counted),
+        cmocka_unit_test(escapes_are_two_hexadecimal_digits),
+        cmocka_unit_test(errors_have_the_statuses_and_codes_of_the_interface),
+        cmocka_unit_test(statuses_have_their_reasons),
         cmocka_unit_test(numbers_are_printed_as_go_prints_them),
         cmocka_unit_test(what_json_cannot_say_becomes_0),
         cmocka_unit_test(every_number_reads_back_and_is_the_shortest),

@@ -1,0 +1,493 @@
+/* sqlite_writer.c - one thread and one connection do all the writing, in groups.
+ *
+ * What makes a durable write slow is the wait for the disk, and that wait is the same for one row
+ * and for a hundred. So the loops put their writes into one queue; the thread takes all that is
+ * there, makes one transaction of it, commits (synchronous=FULL: on disk) and only then sends the
+ * results back. While it waits for the disk, the next group gathers by itself: no timer, and a
+ * write that comes alone is begun at once.
+ *
+ * A transaction is all or nothing, so when anything in a group fails for real (disk full, an I/O
+ * error, a constraint), the group is rolled back and its writes are done again one by one, each in
+ * its own transaction: one that fails never fails its neighbours. Refusals are not failures
+ * (sqlite_apply.c).
+ *
+ * The lock of another process that writes to the same file is waited for, BUSY_MS at most; then
+ * everything that waits is answered with STORE_AWAY.
+ *
+ * While the app serves, checkpoints are made here alone, when the results of the group have been
+ * sent, so that no client waits for one. A passive one copies what no reader needs; that the log then begins
+ * anew takes a moment without readers in it, which under constant reading may not come by itself.
+ * So a log that has grown past RESTART_PAGES is emptied with a checkpoint that waits for the
+ * readers: loops leave the log at the end of each turn, so that takes a turn of theirs, and it is
+ * given up after RESTART_BUSY_MS when someone else reads for longer.
+ *
+ * With STORE_ONE_BY_ONE defined, a group is a single write: what grouping gains is measured
+ * against that.
+ *
+ * The thread must never call back, allocate in a request's scope, or touch a write whose result it
+ * has sent: that belongs to the loop again, and may be gone.
+ */
+#include "app/store/sqlite_writer.h"
+
+#include "app/store/sqlite.h"
+#include "app/store/sqlite_apply.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* How many writes a transaction may hold. Enough that the wait for the disk is spread thin; more
+ * would only make the first of them wait longer for its answer (1000 inserts take some 10 ms). */
+#ifdef STORE_ONE_BY_ONE
+#define GROUP_MAX 1
+#else
+#define GROUP_MAX 1000
+#endif
+
+/* How long another process may hold the write lock. Asked for every half millisecond: SQLite's own
+ * handler soon sleeps 100 ms at a time, and beside a process that writes all the time (the lock is
+ * free for some 100 us between two groups) it would come too late for seconds. */
+#define BUSY_MS 5000
+#define BUSY_POLL_NS (500 * 1000)
+
+/* Pages of 4 KiB. The first is SQLite's default for automatic checkpoints; the second bounds the
+ * log (16 MiB) at a price of one turn's wait for 4000 pages written. */
+#define CHECKPOINT_PAGES 1000
+#define RESTART_PAGES 4000
+#define RESTART_BUSY_MS 100
+#define LOG_LIMIT_BYTES "16777216" /* what a log that had to grow larger is cut to, once it begins anew */
+
+/* KiB of page cache. Ids are random, so a group of n bookings touches n pages of their index: one
+ * that does not fit is written to the log early and read again. Counts against CMEMLIMIT as used. */
+#define CACHE_KIB "1024"
+
+/* The longest sleep, for rt_thread_poll as in the loops. */
+#define IDLE_MS 1000
+
+struct sqlite_writer {
+    sqlite3 *db;
+    struct sqlite_apply apply;
+    pthread_t thread;
+    bool started;
+
+    pthread_mutex_t lock;
+    pthread_cond_t wake;            /* to the thread: the queue is not empty, or stop */
+    pthread_cond_t settled;         /* to closing outboxes: some results were sent */
+    struct sqlite_write_list queue; /* under the lock, as is stop */
+    bool stop;
+
+    /* the thread's own */
+    int busy_ms;
+    int64_t waited_ns;    /* for the lock that is wanted now */
+    int log_pages;        /* after the last commit; 0: nothing to do about it */
+    int restart_at_pages; /* higher than RESTART_PAGES after one that was given up */
+    int retry_pages;      /* how much higher the next one is put off */
+};
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+static void append(struct sqlite_write_list *list, struct sqlite_write_list *more)
+{
+    if (more->first == NULL)
+        return;
+    if (list->first == NULL)
+        list->first = more->first;
+    else
+        list->last->next = more->first;
+    list->last = more->last;
+    *more = (struct sqlite_write_list){NULL, NULL};
+}
+
+static void append_one(struct sqlite_write_list *list, struct sqlite_write *write)
+{
+    struct sqlite_write_list one = {write, write};
+
+    write->next = NULL;
+    append(list, &one);
+}
+
+/* The first of the queue, GROUP_MAX at most, cut off from the rest. */
+static struct sqlite_write *take_group(struct sqlite_write_list *queue)
+{
+    struct sqlite_write *first = queue->first;
+    struct sqlite_write *last = first;
+
+    for (int n = 1; n < GROUP_MAX && last->next != NULL; n++)
+        last = last->next;
+    queue->first = last->next;
+    last->next = NULL;
+    if (queue->first == NULL)
+        queue->last = NULL;
+    return first;
+}
+
+/* ---- the loops' side ------------------------------------------------------------------------- */
+
+static void on_results(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+{
+    (void)receiver;
+    while (!h2o_linklist_is_empty(messages)) {
+        struct sqlite_write *write = H2O_STRUCT_FROM_MEMBER(struct sqlite_write, link.link, messages->next);
+
+        h2o_linklist_unlink(&write->link.link);
+        while (write != NULL) {
+            struct sqlite_write *next = write->next; /* the callback may end the write's scope */
+            char *message = write->message;
+
+            write->done(write->arg, (struct store_result){write->status, message != NULL ? message : ""});
+            free(message);
+            write = next;
+        }
+    }
+}
+
+void sqlite_outbox_open(struct sqlite_outbox *outbox, struct sqlite_writer *writer, h2o_multithread_queue_t *queue)
+{
+    *outbox = (struct sqlite_outbox){.writer = writer};
+    h2o_multithread_register_receiver(queue, &outbox->receiver, on_results);
+}
+
+void sqlite_outbox_add(struct sqlite_outbox *outbox, struct sqlite_write *write)
+{
+    write->outbox = outbox;
+    write->message = NULL;
+    write->link = (h2o_multithread_message_t){{NULL, NULL}};
+    append_one(&outbox->collected, write);
+    outbox->collected_count++;
+}
+
+void sqlite_outbox_hand_over(struct sqlite_outbox *outbox)
+{
+    struct sqlite_writer *writer = outbox->writer;
+
+    if (outbox->collected_count == 0)
+        return;
+    pthread_mutex_lock(&writer->lock);
+    append(&writer->queue, &outbox->collected);
+    outbox->under_way += outbox->collected_count;
+    pthread_cond_signal(&writer->wake);
+    pthread_mutex_unlock(&writer->lock);
+    outbox->collected_count = 0;
+}
+
+static void drop_results(h2o_linklist_t *messages)
+{
+    while (!h2o_linklist_is_empty(messages)) {
+        struct sqlite_write *write = H2O_STRUCT_FROM_MEMBER(struct sqlite_write, link.link, messages->next);
+
+        h2o_linklist_unlink(&write->link.link);
+        for (; write != NULL; write = write->next)
+            free(write->message);
+    }
+}
+
+void sqlite_outbox_close(struct sqlite_outbox *outbox)
+{
+    struct sqlite_writer *writer = outbox->writer;
+
+    if (writer == NULL)
+        return;
+    sqlite_outbox_hand_over(outbox);
+    pthread_mutex_lock(&writer->lock);
+    while (outbox->under_way > 0)
+        pthread_cond_wait(&writer->settled, &writer->lock);
+    pthread_mutex_unlock(&writer->lock);
+    /* Nobody sends to us any more, and only this thread receives: the list is ours alone. */
+    drop_results(&outbox->receiver._messages);
+    h2o_multithread_unregister_receiver(outbox->receiver.queue, &outbox->receiver);
+    outbox->writer = NULL;
+}
+
+/* ---- transactions ---------------------------------------------------------------------------- */
+
+/* Only the sleeps count: a checkpoint that has waited for a reader copies pages before it may have to
+ * wait for the next. */
+static int on_busy(void *arg, int calls)
+{
+    struct sqlite_writer *writer = arg;
+    int64_t asleep_at_ns = now_ns();
+
+    if (calls == 0)
+        writer->waited_ns = 0;
+    if (writer->waited_ns >= (int64_t)writer->busy_ms * 1000000)
+        return 0;
+    nanosleep(&(struct timespec){.tv_nsec = BUSY_POLL_NS}, NULL);
+    writer->waited_ns += now_ns() - asleep_at_ns;
+    return 1;
+}
+
+/* One transaction of the writes from first to before end. Returns SQLITE_OK when it is on disk; then
+ * and only then what stands in status is so. Otherwise nothing of it took place. */
+static int transact(struct sqlite_writer *writer, struct sqlite_write *first, struct sqlite_write *end)
+{
+    int rc = sqlite_apply_begin(&writer->apply);
+
+    for (struct sqlite_write *write = first; rc == SQLITE_OK && write != end; write = write->next)
+        rc = sqlite_apply_write(&writer->apply, write);
+    if (rc == SQLITE_OK)
+        rc = sqlite_apply_commit(&writer->apply);
+    return rc;
+}
+
+static enum store_status status_of(int rc)
+{
+    return (rc & 0xff) == SQLITE_BUSY ? STORE_AWAY : STORE_FAILED;
+}
+
+/* The text is SQLite's of the last call, so this comes before the rollback. */
+static void fail_all(struct sqlite_writer *writer, struct sqlite_write *first, struct sqlite_write *end, int rc)
+{
+    for (struct sqlite_write *write = first; write != end; write = write->next) {
+        write->status = status_of(rc);
+        write->message = strdup(sqlite3_errmsg(writer->db));
+    }
+}
+
+/* Some errors (a full disk) have rolled back already. */
+static void roll_back(struct sqlite_writer *writer)
+{
+    if (!sqlite3_get_autocommit(writer->db))
+        sqlite_apply_rollback(&writer->apply);
+}
+
+static void do_one_by_one(struct sqlite_writer *writer, struct sqlite_write *group)
+{
+    for (struct sqlite_write *write = group; write != NULL; write = write->next) {
+        int rc = transact(writer, write, write->next);
+
+        if (rc == SQLITE_OK)
+            continue;
+        /* Each would wait as long for the lock again: the rest shares the answer. */
+        fail_all(writer, write, status_of(rc) == STORE_AWAY ? NULL : write->next, rc);
+        roll_back(writer);
+        if (status_of(rc) == STORE_AWAY)
+            return;
+    }
+}
+
+static void do_group(struct sqlite_writer *writer, struct sqlite_write *group)
+{
+    int rc = transact(writer, group, NULL);
+
+    if (rc == SQLITE_OK)
+        return;
+    if (status_of(rc) == STORE_AWAY || group->next == NULL) {
+        fail_all(writer, group, NULL, rc);
+        roll_back(writer);
+        return;
+    }
+    roll_back(writer);
+    do_one_by_one(writer, group);
+}
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+/* Sorts the group by outbox; returns the outboxes that have results. */
+static struct sqlite_outbox *sort_results(struct sqlite_write *group)
+{
+    struct sqlite_outbox *outboxes = NULL;
+
+    while (group != NULL) {
+        struct sqlite_write *write = group;
+        struct sqlite_outbox *outbox = write->outbox;
+
+        group = write->next;
+        if (outbox->results.first == NULL) {
+            outbox->next_with_results = outboxes;
+            outboxes = outbox;
+        }
+        append_one(&outbox->results, write);
+        outbox->results_count++;
+    }
+    return outboxes;
+}
+
+/* An outbox may be closed, and gone, as soon as nothing of it is under way. */
+static void send_results(struct sqlite_writer *writer, struct sqlite_write *group)
+{
+    struct sqlite_outbox *outbox = sort_results(group);
+
+    while (outbox != NULL) {
+        struct sqlite_outbox *next = outbox->next_with_results;
+        struct sqlite_write *first = outbox->results.first;
+        size_t count = outbox->results_count;
+
+        outbox->results = (struct sqlite_write_list){NULL, NULL};
+        outbox->results_count = 0;
+        h2o_multithread_send_message(&outbox->receiver, &first->link);
+        pthread_mutex_lock(&writer->lock);
+        outbox->under_way -= count;
+        pthread_cond_broadcast(&writer->settled);
+        pthread_mutex_unlock(&writer->lock);
+        outbox = next;
+    }
+}
+
+/* ---- the log --------------------------------------------------------------------------------- */
+
+static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    struct sqlite_writer *writer = arg;
+
+    (void)db;
+    (void)name;
+    writer->log_pages = pages;
+    return SQLITE_OK;
+}
+
+static void *passive_checkpoint(void *db)
+{
+    sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return NULL;
+}
+
+/* NULL unless it was done. */
+static void *restart_checkpoint(void *db)
+{
+    return sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_RESTART, NULL, NULL) == SQLITE_OK ? db : NULL;
+}
+
+/* A checkpoint that fails is not reported: nothing is lost by it but room, and the next group's
+ * comes soon. It waits for the disk, as a commit does (sqlite_apply_commit). One that was given up is tried again when
+ * the log has grown by a little, then by twice that and so on: beside a reader that never ends, most of the time must
+ * go to writing. */
+static void tend_log(struct sqlite_writer *writer)
+{
+    int pages = writer->log_pages;
+
+    writer->log_pages = 0;
+    if (pages < CHECKPOINT_PAGES)
+        return;
+    if (pages < RESTART_PAGES) {
+        writer->restart_at_pages = RESTART_PAGES;
+        writer->retry_pages = CHECKPOINT_PAGES;
+    }
+    if (pages < writer->restart_at_pages) {
+        rt_thread_block(passive_checkpoint, writer->db);
+        return;
+    }
+    writer->busy_ms = RESTART_BUSY_MS;
+    if (rt_thread_block(restart_checkpoint, writer->db) == NULL) {
+        writer->restart_at_pages = pages < INT_MAX / 2 ? pages + writer->retry_pages : INT_MAX;
+        writer->retry_pages = writer->retry_pages < INT_MAX / 4 ? 2 * writer->retry_pages : writer->retry_pages;
+    }
+    writer->busy_ms = BUSY_MS;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static void wait_a_while(struct sqlite_writer *writer)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_MS / 1000;
+    pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
+}
+
+static void *run(void *arg)
+{
+    struct sqlite_writer *writer = arg;
+    struct sqlite_write *group;
+
+    pthread_mutex_lock(&writer->lock);
+    for (;;) {
+        if (writer->queue.first == NULL && !writer->stop)
+            wait_a_while(writer);
+        if (writer->queue.first == NULL && writer->stop)
+            break;
+        group = writer->queue.first != NULL ? take_group(&writer->queue) : NULL;
+        pthread_mutex_unlock(&writer->lock);
+        if (group != NULL) {
+            do_group(writer, group);
+            send_results(writer, group);
+            tend_log(writer);
+        }
+        rt_thread_poll();
+        pthread_mutex_lock(&writer->lock);
+    }
+    pthread_mutex_unlock(&writer->lock);
+    return NULL;
+}
+
+static int open_connection(struct sqlite_writer *writer, const char *path, const struct store_options *options,
+                           struct failure *err)
+{
+    if (sqlite_connect(path, SQLITE_OPEN_READWRITE, BUSY_MS, &writer->db, err) != 0 ||
+        sqlite_exec(writer->db, path,
+                    "PRAGMA synchronous=FULL; PRAGMA cache_size=-" CACHE_KIB
+                    "; PRAGMA journal_size_limit=" LOG_LIMIT_BYTES,
+                    err) != 0 ||
+        sqlite_apply_open(&writer->apply, writer->db, path, options, err) != 0)
+        return -1;
+    sqlite3_busy_handler(writer->db, on_busy, writer);
+    sqlite3_wal_hook(writer->db, on_commit, writer); /* takes the place of the automatic checkpoint */
+    return 0;
+}
+
+static void init_locks(struct sqlite_writer *writer)
+{
+    pthread_condattr_t monotonic;
+
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&writer->lock, NULL);
+    pthread_cond_init(&writer->wake, &monotonic);
+    pthread_cond_init(&writer->settled, NULL);
+    pthread_condattr_destroy(&monotonic);
+}
+
+int sqlite_writer_start(const char *path, const struct store_options *options, struct sqlite_writer **out,
+                        struct failure *err)
+{
+    struct sqlite_writer *writer = calloc(1, sizeof(*writer));
+    int error;
+
+    if (writer == NULL)
+        return failure_set(err, "%s: out of memory", path);
+    writer->busy_ms = BUSY_MS;
+    writer->restart_at_pages = RESTART_PAGES;
+    writer->retry_pages = CHECKPOINT_PAGES;
+    init_locks(writer);
+    if (open_connection(writer, path, options, err) != 0) {
+        sqlite_writer_stop(writer);
+        return -1;
+    }
+    error = rt_thread_start(&writer->thread, NULL, "sqlite-writer", run, writer);
+    if (error != 0) {
+        sqlite_writer_stop(writer);
+        return failure_set(err, "%s: cannot start a thread to write: %s", path, strerror(-error));
+    }
+    writer->started = true;
+    *out = writer;
+    return 0;
+}
+
+void sqlite_writer_stop(struct sqlite_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    if (writer->started) {
+        pthread_mutex_lock(&writer->lock);
+        writer->stop = true;
+        pthread_cond_signal(&writer->wake);
+        pthread_mutex_unlock(&writer->lock);
+        pthread_join(writer->thread, NULL);
+    }
+    sqlite_apply_close(&writer->apply);
+    sqlite3_close(writer->db);
+    pthread_mutex_destroy(&writer->lock);
+    pthread_cond_destroy(&writer->wake);
+    pthread_cond_destroy(&writer->settled);
+    free(writer);
+}

@@ -1,0 +1,41 @@
+/* work.h - what takes too long for an event loop (hashing a password: 20 ms) is done by threads here.
+ *
+ * One pool of threads with one bounded queue for the process; each loop has an inbox through which
+ * finished items come back to it. An item is done exactly once, on the loop that submitted it, as
+ * long as that loop runs.
+ */
+#ifndef APP_WORK_WORK_H
+#define APP_WORK_WORK_H
+
+#include "app/failure.h"
+
+#include <h2o.h>
+#include <stdbool.h>
+
+struct work;
+struct work_inbox;
+
+/* The first member of a struct of the caller's, which lives until done has run. */
+struct work_item {
+    void (*run)(struct work_item *item);  /* on a thread of the pool */
+    void (*done)(struct work_item *item); /* on the loop, afterwards */
+    h2o_multithread_message_t message;    /* the rest belongs to work.c */
+    struct work_item *next;
+    struct work_inbox *inbox;
+};
+
+/* work_start - starts the threads. Returns 0, or -1 with *err filled. */
+int work_start(int threads, struct work **out, struct failure *err);
+
+/* work_stop - items that wait are dropped, the one that runs is waited for. After the last loop. */
+void work_stop(struct work *work);
+
+/* work_inbox_open, work_inbox_close - on the thread of the loop whose queue it is. An item that is
+ * finished after the close is dropped. */
+int work_inbox_open(struct work *work, h2o_multithread_queue_t *queue, struct work_inbox **out, struct failure *err);
+void work_inbox_close(struct work_inbox *inbox);
+
+/* work_submit - takes the item, or returns false when too much is waiting already. */
+bool work_submit(struct work_inbox *inbox, struct work_item *item);
+
+#endif

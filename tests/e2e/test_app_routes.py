@@ -2,6 +2,7 @@
 import socket
 import unittest
 
+from apps import IDS, JSON_TYPE, AppCase, on_every_store
 from harness import App
 
 GREEN = ('{"id":"79ca06f8-1163-48e8-b279-23fca5669623","name":"Green","cost":12.5,"number_of_seats":4,'
@@ -10,48 +11,15 @@ RED = ('{"id":"e6cc9546-52a1-45bc-8e0c-9af9a2b235c1","name":"Red","cost":100,"nu
        '"category":"Conference Hall","main_photo":"/red_0001.jpg","IsAvailable":true,"Photos":null}')
 YELLOW = ('{"id":"2b34dd2e-7ea4-45f8-a330-30e3fcaf3cc2","name":"Yellow","cost":4.5,"number_of_seats":1,'
           '"category":"Shared Desk","main_photo":"/yellow_0001.jpg","IsAvailable":true,"Photos":null}')
-IDS = {"Green": "79ca06f8-1163-48e8-b279-23fca5669623", "Red": "e6cc9546-52a1-45bc-8e0c-9af9a2b235c1",
-       "Yellow": "2b34dd2e-7ea4-45f8-a330-30e3fcaf3cc2"}
-CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET, POST, OPTIONS, PUT, DELETE",
-        "Access-Control-Allow-Headers": "*"}
 
 
-class Routes(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.app = App()
-
-    @classmethod
-    def tearDownClass(cls):
-        status = cls.app.stop()
-        if status != 0:
-            raise AssertionError("the app ended with status %d" % status)
-
-    def ask(self, method, path, status, text=None, **more):
-        """The answer, after checking what every answer must have."""
-        answer = self.app.request(method, path, **more)
-        self.assertEqual(answer.status, status, answer.text)
-        for name, value in CORS.items():
-            self.assertEqual(answer.headers.get_all(name), [value], path)
-        self.assertEqual(answer.headers["Server"], "coworkingapp/0.1.0")
-        if text is not None:
-            self.assertEqual(answer.text, text)
-        return answer
-
-    def ask_error(self, method, path, status, code, **more):
-        answer = self.ask(method, path, status, **more)
-        self.assertEqual(answer.headers["Content-Type"], "application/json; charset=utf-8")
-        self.assertEqual(list(answer.json()), ["code", "message"])
-        self.assertEqual(answer.json()["code"], code)
-        self.assertTrue(answer.json()["message"])
-        self.assertNotIn(" ", answer.text.split('"message":')[0].replace(code, ""))
-        return answer
-
+@on_every_store
+class Routes(AppCase):
     def test_the_list_of_rooms_is_547_bytes_in_seed_order(self):
         answer = self.ask("GET", "/rooms", 200, "[" + ",".join([GREEN, RED, YELLOW]) + "]")
         self.assertEqual(len(answer.body), 547)
         self.assertEqual(answer.headers["Content-Length"], "547")
-        self.assertEqual(answer.headers["Content-Type"], "application/json; charset=utf-8")
+        self.assertEqual(answer.headers["Content-Type"], JSON_TYPE)
 
     def test_a_day_without_bookings_changes_nothing(self):
         for query in ("?day_to_book=2025-01-09", "?day_to_book=", "?day_to_book", "?other=1", "?",
@@ -77,14 +45,16 @@ class Routes(unittest.TestCase):
 
     def test_a_room_that_does_not_exist_is_404(self):
         code = "the object with the requested id is not found"
-        for room in ("nope", "00000000-0000-0000-0000-000000000000", IDS["Red"].upper(), IDS["Red"] + "%00", "%27", "%FF",
+        for room in ("nope", "00000000-0000-0000-0000-000000000000", IDS["Red"].upper(), IDS["Red"] + "%00", "%27",
+                     "%FF",
                      "a" * 7000):
             with self.subTest(room):
                 self.ask_error("GET", "/rooms/" + room, 404, code)
                 self.ask_error("GET", "/rooms/" + room + "/photos", 404, code)
 
     def test_a_path_that_does_not_exist_is_404(self):
-        for path in ("/", "/room", "/rooms/", "/roomsx", "/rooms/x/y", "/rooms/x/photos/", "/debug", "/%00", "/favicon.ico"):
+        for path in ("/", "/room", "/rooms/", "/roomsx", "/rooms/x/y", "/rooms/x/photos/", "/debug", "/%00",
+                     "/favicon.ico"):
             with self.subTest(path):
                 self.ask_error("GET", path, 404, "404 page not found")
         self.ask_error("POST", "/nowhere", 404, "404 page not found", body="{}")
@@ -109,7 +79,7 @@ class Routes(unittest.TestCase):
     def test_a_body_over_64_kib_is_refused(self):
         self.ask("POST", "/rooms", 405, body=b"x" * 65536)
         answer = self.ask("POST", "/rooms", 413, headers={"Content-Length": "65537"})
-        self.assertEqual(answer.headers["Content-Type"], "application/json; charset=utf-8")
+        self.assertEqual(answer.headers["Content-Type"], JSON_TYPE)
         self.assertEqual(answer.text, '{"code":"body validation","message":"Request Entity Too Large"}')
         self.assertEqual(answer.headers["Connection"], "close")
 
@@ -170,6 +140,11 @@ def own_address():
 
 
 class Peers(unittest.TestCase):
+    def test_trace_is_refused_to_a_page_of_another_site(self):
+        with App() as app:
+            answer = app.get("/trace", headers={"Origin": "https://example.org"})
+            self.assertEqual((answer.status, answer.json()["code"]), (403, "forbidden"))
+
     def test_debug_is_refused_to_a_page_of_another_site_in_a_browser_here(self):
         with App() as app:
             change = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -193,6 +168,8 @@ class Peers(unittest.TestCase):
             self.assertEqual(answer.status, 403)
             self.assertEqual(answer.headers["Access-Control-Allow-Origin"], "*")
             self.assertEqual(app.post("/debug/gc").status, 403)
+            self.assertEqual(app.get("/trace").status, 403)
+            self.assertEqual(app.get("/healthz").status, 200)
 
     def test_ipv6_is_served_and_its_loopback_is_loopback(self):
         if not socket.has_ipv6:

@@ -7,6 +7,11 @@ import tempfile
 import unittest
 
 from harness import App, built, environment, eventually, run
+from stores import PASSWORD, USER, Postgres, free_port
+
+
+# Said by every start without a configured secret, whatever comes of it.
+NO_SECRET = "no secret_key configured: a random one is used, tokens die with this process"
 
 
 class Folder(unittest.TestCase):
@@ -26,7 +31,7 @@ class Folder(unittest.TestCase):
     def refused(self, status, says, *arguments):
         result = run("app", *arguments, cwd=self.folder, timeout=60)
         self.assertEqual(result.returncode, status, result.stderr)
-        lines = result.stderr.splitlines()
+        lines = [line for line in result.stderr.splitlines() if line != NO_SECRET]
         self.assertEqual(len(lines), 1, result.stderr)
         self.assertTrue(lines[0].startswith("app: "), lines[0])
         for part in [says] if isinstance(says, str) else says:
@@ -35,7 +40,8 @@ class Folder(unittest.TestCase):
 
 class Flags(Folder):
     def test_help_and_versions_are_printed_and_nothing_is_started(self):
-        for flag, part in (("--help", "--listen HOST:PORT"), ("--help-env", "CMEMLIMIT"), ("--version", "coworkingapp 0.1.0")):
+        for flag, part in (("--help", "--listen HOST:PORT"), ("--help-env", "CMEMLIMIT"),
+                           ("--version", "coworkingapp 0.1.0")):
             with self.subTest(flag):
                 result = run("app", flag, cwd=self.folder)
                 self.assertEqual((result.returncode, result.stderr), (0, ""))
@@ -111,11 +117,49 @@ class Failures(Folder):
         db.close()
         self.refused(1, [path, "some other program"], *self.start(path))
 
-    def test_a_postgresql_dsn_is_refused_without_showing_its_password(self):
-        result = run("app", *self.start("postgres://u:secret@h/db"), cwd=self.folder)
-        self.assertEqual(result.returncode, 1)
-        self.assertNotIn("secret", result.stderr)
-        self.refused(1, "SQLite only", *self.start("host=localhost dbname=postgres"))
+    def test_a_postgresql_server_that_cannot_be_reached_is_named_and_its_password_is_not(self):
+        address = "127.0.0.1:%d" % free_port()
+        for dsn in ("postgres://u:hush-hush@%s/db" % address,
+                    "postgresql://u:hush-hush@%s/db?connect_timeout=2" % address,
+                    "host=127.0.0.1 port=%s user=u password=hush-hush dbname=db" % address.split(":")[1]):
+            with self.subTest(dsn):
+                result = run("app", *self.start(dsn), cwd=self.folder, timeout=60)
+                self.assertNotIn("hush", result.stdout + result.stderr)
+                self.refused(1, ["127.0.0.1", "refused"], *self.start(dsn))
+        for dsn in ("host=127.0.0.1 password=hush-hush nosuch=x", "host='hush-hush"):
+            with self.subTest(dsn):
+                result = run("app", *self.start(dsn), cwd=self.folder, timeout=60)
+                self.assertNotIn("hush", result.stdout + result.stderr)
+                self.refused(1, "want", *self.start(dsn))
+        self.assertEqual(os.listdir(self.folder), [])
+
+
+class PostgresDsn(Folder):
+    def test_a_server_is_found_by_every_form_of_dsn(self):
+        if Postgres.missing():
+            self.skipTest(Postgres.missing())
+        store = Postgres()
+        self.addCleanup(store.close)
+        words = "port=%d user=%s password='%s' dbname=%s" % (store.server.port, USER, PASSWORD, store.database)
+        for dsn in (store.dsn, store.dsn.replace("postgres://", "postgresql://"), "host=127.0.0.1 " + words,
+                    "host=%s %s" % (store.server.folder, words), "host=localhost hostaddr=127.0.0.1 " + words,
+                    # The first server is not there; the second one is.
+                    store.dsn.replace("@", "@127.0.0.1:%d," % free_port()) + "?target_session_attrs=read-write"):
+            with self.subTest(dsn):
+                with App("--dsn", dsn, folder=self.folder) as app:
+                    self.assertEqual(len(app.get("/rooms").body), 547)
+                    self.assertEqual(app.get("/readyz").status, 200)
+                    self.assertNotIn(PASSWORD, "\n".join(app.stderr))
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_a_wrong_password_and_a_missing_database_are_named(self):
+        if Postgres.missing():
+            self.skipTest(Postgres.missing())
+        store = Postgres()
+        self.addCleanup(store.close)
+        start = ["--listen", "127.0.0.1:0", "--dsn"]
+        self.refused(1, "password authentication failed", *start, store.dsn.replace(":p%40", ":q%40"))
+        self.refused(1, ["nosuch", "does not exist"], *start, store.dsn.replace(store.database, "nosuch"))
 
 
 class Configuration(Folder):
@@ -127,12 +171,18 @@ class Configuration(Folder):
                 ("d", "[]", "want a JSON object"),
                 ("e", '{"dsn": 5}', '"dsn" must be a string'),
                 ("f", '{"listen": ["x"]}', '"listen" must be a string'),
-                ("g", '{"port": 80}', ['unknown key "port"', "dsn, listen or allowed_origins"]),
+                ("g", '{"port": 80}', ['unknown key "port"', "dsn, listen, allowed_origins"]),
                 ("h", '{"dsn":"a","dsn":"b"}', "given twice"),
                 ("i", '{"allowed_origins":"a\\nb"}', '"allowed_origins"'),
                 ("j", b"\xff\xfe\x00", "not JSON"),
                 ("k", '{"listen":"nowhere"}', ['"listen"', "nowhere", "want HOST:PORT"]),
-                ("l", " " * 70000, "larger than")):
+                ("l", " " * 70000, "larger than"),
+                ("m", '{"secret_key":"too short"}', ['"secret_key"', "32 bytes", "9"]),
+                ("n", '{"secret_key":"0123456789abcdef0123456789abcdefX"}', ['"secret_key"', "32 bytes", "33"]),
+                ("o", '{"overbooking":"yes"}', ['"overbooking"', "true or false"]),
+                ("p", '{"overbooking":1}', ['"overbooking"', "true or false"]),
+                ("q", '{"static":false}', '"static" must be a string'),
+                ("r", '{"access_log":""}', '"access_log"')):
             with self.subTest(content[:40]):
                 path = self.write(name + ".json", content)
                 self.refused(1, [path] + ([says] if isinstance(says, str) else says), "--config", path)
@@ -173,6 +223,7 @@ class Messages(Folder):
     def test_memstats_are_printed_before_and_after_the_migration(self):
         process = subprocess.Popen([built("app"), "--listen", "127.0.0.1:0"], cwd=self.folder, env=environment(),
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(process.stderr.readline(), NO_SECRET + "\n")
         line = process.stderr.readline()
         process.terminate()
         out, err = process.communicate(timeout=60)

@@ -12,13 +12,13 @@
  */
 #include "app/bookings/bookings.h"
 
+#include "app/bookings/booking_id.h"
 #include "app/bookings/stamp.h"
 #include "app/rooms/day.h"
 #include "app/store/store.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <uuid.h>
 
 /* Bookings of a page; one is 173 bytes of text. More would keep the loop from its other connections
  * for longer than the half millisecond that a page takes, and make the loop's JSON writer too large
@@ -182,21 +182,19 @@ struct adding {
     struct store_booking booking;
 };
 
-static const char *make_id(struct rt_scope *scope)
+static const char *make_id(struct rt_scope *scope, int64_t now_us)
 {
     char *text = rt_scope_alloc_atomic(scope, UUID_STR_LEN);
-    uuid_t id;
 
-    uuid_generate_random(id);
-    uuid_unparse_lower(id, text);
+    booking_id_make(text, now_us / 1000);
     return text;
 }
 
-static const char *make_stamp(struct rt_scope *scope)
+static const char *make_stamp(struct rt_scope *scope, int64_t now_us)
 {
     char *text = rt_scope_alloc_atomic(scope, STAMP_SIZE);
 
-    stamp_format(text, stamp_now_us());
+    stamp_format(text, now_us);
     return text;
 }
 
@@ -234,6 +232,7 @@ void bookings_add(struct web_request *rq)
     static const struct web_field fields[] = {{"room_id", 64}, {"booked_on", 64 * 1024}};
     const char *values[2];
     struct adding *adding;
+    int64_t now_us;
 
     if (!web_request_texts(rq, fields, 2, values))
         return;
@@ -243,10 +242,11 @@ void bookings_add(struct web_request *rq)
     }
     adding = rt_scope_alloc(rq->scope, sizeof(*adding));
     adding->rq = rq;
-    adding->booking.id = make_id(rq->scope);
+    now_us = stamp_now_us();
+    adding->booking.id = make_id(rq->scope, now_us);
     adding->booking.room_id = values[0];
     adding->booking.booked_on = values[1];
-    adding->booking.created_at = make_stamp(rq->scope);
+    adding->booking.created_at = make_stamp(rq->scope, now_us);
     web_hold(rq);
     store_add_booking(rq->loop->store, rq->scope, rq->user, &adding->booking, on_added, adding);
 }

@@ -4,6 +4,8 @@
  * every instance, so that two groups that want the same two days wait for each other in one direction
  * only. Whoever came first still has the day: operations on the same one keep their order. Nothing
  * else depends on it, since nobody has been answered yet and none can have waited for another.
+ *
+ * Operations of one kind that follow each other share a statement, where there is one that takes arrays.
  */
 #include "app/store/postgres_group.h"
 
@@ -82,10 +84,96 @@ void postgres_group_take(struct postgres_ops *queued, struct postgres_ops *sent)
         postgres_ops_append(sent, group[i]);
 }
 
+/* ---- several in one statement ---------------------------------------------------------------- */
+
+void postgres_batch_begin(struct postgres_op *first)
+{
+    const struct postgres_op *op = first->next;
+
+    first->batch = 1;
+    while (first->query->many != 0 && op != NULL && op->query == first->query) {
+        first->batch++;
+        op = op->next;
+    }
+}
+
+struct postgres_op *postgres_batch_end(const struct postgres_op *first)
+{
+    struct postgres_op *op = first->next;
+
+    for (int n = 1; n < first->batch; n++)
+        op = op->next;
+    return op;
+}
+
+/* A quoted element: everything but the quote and the backslash stands for itself. */
+static char *write_element(char *at, const char *text)
+{
+    *at++ = '"';
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            *at++ = '\\';
+        *at++ = *text;
+    }
+    *at++ = '"';
+    return at;
+}
+
+/* The most that write_element and what stands around elements can take. */
+static size_t array_size_max(const struct postgres_op *op, const struct postgres_op *end, int param)
+{
+    size_t size = sizeof("{}");
+
+    for (; op != end; op = op->next)
+        size += 2 * strlen(op->params[param]) + sizeof("\"\",") - 1;
+    return size;
+}
+
+char *postgres_batch_arrays(const struct postgres_op *first, const char *arrays[POSTGRES_PARAMS_MAX])
+{
+    const struct postgres_op *end = postgres_batch_end(first);
+    size_t size = 0;
+    char *text;
+    char *at;
+
+    for (int i = 0; i < first->query->params; i++)
+        size += array_size_max(first, end, i);
+    at = text = malloc(size);
+    if (text == NULL)
+        return NULL;
+    for (int i = 0; i < first->query->params; i++) {
+        arrays[i] = at;
+        *at++ = '{';
+        for (const struct postgres_op *op = first; op != end; op = op->next) {
+            if (op != first)
+                *at++ = ',';
+            at = write_element(at, op->params[i]);
+        }
+        *at++ = '}';
+        *at++ = '\0';
+    }
+    return text;
+}
+
+void postgres_batch_answered(struct postgres_op *first, PGresult *rows)
+{
+    const struct postgres_op *end = postgres_batch_end(first);
+    int row = 0;
+
+    for (struct postgres_op *op = first; op != end; op = op->next) {
+        op->rows = rows;
+        op->row = row++;
+        op->is_borrowing = op->next != end;
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 void postgres_group_undo(struct postgres_ops *sent, struct postgres_ops *queued)
 {
     for (struct postgres_op *op = sent->first; op != NULL; op = op->next) {
-        PQclear(op->rows);
+        if (!op->is_borrowing)
+            PQclear(op->rows);
         op->rows = NULL;
         op->alone = true;
     }

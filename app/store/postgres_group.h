@@ -27,6 +27,19 @@ void postgres_ops_prepend_all(struct postgres_ops *to, struct postgres_ops *from
  * which it is to be sent: an operation that has to be alone, or as many as come before the next such. */
 void postgres_group_take(struct postgres_ops *queued, struct postgres_ops *sent);
 
+/* postgres_batch_begin - sets how many operations, from this one on, go into one statement. */
+void postgres_batch_begin(struct postgres_op *first);
+
+/* postgres_batch_end - the operation after those of first's statement; NULL: none. */
+struct postgres_op *postgres_batch_end(const struct postgres_op *first);
+
+/* postgres_batch_arrays - each parameter of the statement's operations as the text of an array. Returns
+ * what the texts lie in, to be freed, or NULL without memory. */
+char *postgres_batch_arrays(const struct postgres_op *first, const char *arrays[POSTGRES_PARAMS_MAX]);
+
+/* postgres_batch_answered - each operation of the statement gets its row; the last takes over rows. */
+void postgres_batch_answered(struct postgres_op *first, PGresult *rows);
+
 /* postgres_group_undo - none of what was sent took place: back to the head of the queue, each alone. */
 void postgres_group_undo(struct postgres_ops *sent, struct postgres_ops *queued);
 

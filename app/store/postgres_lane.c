@@ -3,7 +3,8 @@
  * Operations are collected during a turn of the loop and sent together at its end, with one Sync: a
  * group, which the server runs as one transaction with one commit. At most one Sync is under way;
  * what comes meanwhile makes the next group. Under load a commit so serves as many operations as came
- * in during the one before it, which is what makes this several times as fast as a Sync a turn.
+ * in during the one before it, which is what makes this several times as fast as a Sync a turn. What can
+ * be said for several at once, bookings, is one statement of the group (postgres_group.c).
  *
  * Nobody is told anything before the Sync is answered: until then an error, the commit's own too,
  * undoes all. After one the operations are queued again, each alone, so that only the culprit is told.
@@ -16,10 +17,13 @@
  */
 #include "app/store/postgres_lane.h"
 
+#include "app/utf8.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,11 +45,13 @@ static const struct store_result away_doubtful = {STORE_AWAY, "the standby has n
 static void finish(struct postgres_lane *lane, struct postgres_op *op, struct store_result result)
 {
     PGresult *rows = op->rows;
+    bool is_borrowing = op->is_borrowing; /* its query may start it again, or its request end */
 
     op->rows = NULL;
     if (!lane->is_closing)
         op->query->finish(op, result, result.status == STORE_OK ? rows : NULL);
-    PQclear(rows);
+    if (!is_borrowing)
+        PQclear(rows);
 }
 
 static void finish_all(struct postgres_lane *lane, struct postgres_ops *ops, struct store_result result)
@@ -100,6 +106,23 @@ static bool flush(struct postgres_lane *lane)
     return more >= 0;
 }
 
+static bool send_statement(PGconn *conn, const struct postgres_op *op)
+{
+    const struct postgres_query *query = op->query;
+    const char *arrays[POSTGRES_PARAMS_MAX];
+    char *text;
+    bool is_sent;
+
+    if (op->batch == 1)
+        return PQsendQueryPrepared(conn, query->name, query->params, op->params, NULL, NULL, 0) == 1;
+    text = postgres_batch_arrays(op, arrays);
+    if (text == NULL)
+        return false;
+    is_sent = PQsendQueryPrepared(conn, postgres_queries[query->many].name, query->params, arrays, NULL, NULL, 0) == 1;
+    free(text);
+    return is_sent;
+}
+
 static bool send_group(struct postgres_lane *lane)
 {
     postgres_group_take(&lane->queued, &lane->sent);
@@ -107,8 +130,9 @@ static bool send_group(struct postgres_lane *lane)
     lane->sent_at_ms = h2o_now(lane->loop);
     lane->has_failed = false;
     lane->is_doubtful = false;
-    for (struct postgres_op *op = lane->sent.first; op != NULL; op = op->next) {
-        if (PQsendQueryPrepared(lane->conn, op->query->name, op->query->params, op->params, NULL, NULL, 0) != 1)
+    for (struct postgres_op *op = lane->sent.first; op != NULL; op = postgres_batch_end(op)) {
+        postgres_batch_begin(op);
+        if (!send_statement(lane->conn, op))
             return false;
     }
     return PQpipelineSync(lane->conn) == 1 && flush(lane);
@@ -184,8 +208,8 @@ static void take_result(struct postgres_lane *lane, PGresult *result)
     ExecStatusType status = PQresultStatus(result);
 
     if (status == PGRES_TUPLES_OK && lane->expected != NULL) {
-        lane->expected->rows = result;
-        lane->expected = lane->expected->next;
+        postgres_batch_answered(lane->expected, result);
+        lane->expected = postgres_batch_end(lane->expected);
         return;
     }
     if (status == PGRES_PIPELINE_SYNC) {
@@ -196,7 +220,7 @@ static void take_result(struct postgres_lane *lane, PGresult *result)
     if (status != PGRES_PIPELINE_ABORTED)
         note_failure(lane, result);
     if (lane->expected != NULL)
-        lane->expected = lane->expected->next;
+        lane->expected = postgres_batch_end(lane->expected);
     PQclear(result);
 }
 
@@ -286,7 +310,7 @@ void postgres_lane_submit(struct postgres_lane *lane, struct postgres_op *op)
     op->queued_at_ms = h2o_now(lane->loop);
     op->sequence = lane->sequence++;
     for (int i = 0; i < op->query->params; i++) {
-        if (!postgres_is_text(op->params[i])) {
+        if (!utf8_is_valid(op->params[i], strlen(op->params[i]))) {
             finish(lane, op,
                    (struct store_result){op->query->not_text, op->query->not_text == STORE_FAILED ? "not UTF-8" : ""});
             return;

@@ -34,6 +34,24 @@
 
 #define UNLESS_BOOKED " WHERE NOT EXISTS (SELECT 1 FROM bookings WHERE room_id = $3 AND booked_on = $4)"
 
+/* The same for a whole group, with an array for each parameter: starting and ending a statement costs
+ * the server more than a row does. They are inserted in the order in which they come, which is that of
+ * the locks, and answered in it, too. A day that comes twice in a group is the first one's: the second
+ * finds it in the index. */
+#define ADD_BOOKINGS(slot, unless)                                                                                     \
+    "WITH i AS MATERIALIZED (SELECT a.id, a.day, a.at, a.n, (SELECT id FROM users WHERE email = a.email) AS user_id,"  \
+    "  (SELECT id FROM rooms WHERE id = a.room) AS room_id"                                                            \
+    "  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])"                                 \
+    "  WITH ORDINALITY AS a(email, id, room, day, at, n)),"                                                            \
+    " b AS (INSERT INTO bookings (id, room_id, booked_on, created_at, user_id, slot)"                                  \
+    "  SELECT i.id, i.room_id, i.day, i.at, i.user_id, " slot " FROM i"                                                \
+    "  WHERE i.user_id IS NOT NULL AND i.room_id IS NOT NULL" unless " ORDER BY i.n"                                   \
+    "  ON CONFLICT (room_id, booked_on, slot) DO NOTHING RETURNING id)"                                                \
+    " SELECT i.user_id IS NOT NULL, i.room_id IS NOT NULL, i.id IN (SELECT id FROM b) FROM i ORDER BY i.n"
+
+#define UNLESS_THEY_ARE_BOOKED                                                                                         \
+    " AND (SELECT 1 FROM bookings x WHERE x.room_id = i.room_id AND x.booked_on = i.day LIMIT 1) IS NULL"
+
 const struct postgres_query postgres_queries[POSTGRES_QUERIES] = {
     [POSTGRES_LIST_ROOMS] = {.name = "list_rooms",
                              .sql = "SELECT " ROOM_COLUMNS ", true FROM rooms r ORDER BY r.position",
@@ -88,16 +106,26 @@ const struct postgres_query postgres_queries[POSTGRES_QUERIES] = {
                               .use = POSTGRES_WRITES,
                               .rank = 2,
                               .key = {2, 3},
+                              .many = POSTGRES_ADD_BOOKINGS,
                               .not_text = STORE_NOT_FOUND,
                               .finish = postgres_finish_add_booking},
+    [POSTGRES_ADD_BOOKINGS] = {.name = "add_bookings",
+                               .sql = ADD_BOOKINGS("''", UNLESS_THEY_ARE_BOOKED),
+                               .params = 5,
+                               .use = POSTGRES_WRITES},
     [POSTGRES_ADD_BOOKING_ANYWAY] = {.name = "add_booking_anyway",
                                      .sql = ADD_BOOKING("$2", ""),
                                      .params = 5,
                                      .use = POSTGRES_WRITES,
                                      .rank = 2,
                                      .key = {2, 3},
+                                     .many = POSTGRES_ADD_BOOKINGS_ANYWAY,
                                      .not_text = STORE_NOT_FOUND,
                                      .finish = postgres_finish_add_booking},
+    [POSTGRES_ADD_BOOKINGS_ANYWAY] = {.name = "add_bookings_anyway",
+                                      .sql = ADD_BOOKINGS("i.id", ""),
+                                      .params = 5,
+                                      .use = POSTGRES_WRITES},
     [POSTGRES_ADD_USER] = {.name = "add_user",
                            .sql = "WITH e AS MATERIALIZED (SELECT 1 FROM users WHERE email = $2),"
                                   " n AS MATERIALIZED (SELECT 1 FROM users WHERE username = $3),"
@@ -113,52 +141,6 @@ const struct postgres_query postgres_queries[POSTGRES_QUERIES] = {
                            .not_text = STORE_FAILED,
                            .finish = postgres_finish_add_user},
 };
-
-/* How many bytes follow a first byte, and the range of the first of them, which is where overlong
- * forms, surrogates and what lies above U+10FFFF are refused. */
-static int followers(unsigned char first, unsigned char *low, unsigned char *high)
-{
-    *low = 0x80;
-    *high = 0xbf;
-    if (first < 0x80)
-        return 0;
-    if (first >= 0xc2 && first <= 0xdf)
-        return 1;
-    if (first >= 0xe0 && first <= 0xef) {
-        if (first == 0xe0)
-            *low = 0xa0;
-        if (first == 0xed)
-            *high = 0x9f;
-        return 2;
-    }
-    if (first >= 0xf0 && first <= 0xf4) {
-        if (first == 0xf0)
-            *low = 0x90;
-        if (first == 0xf4)
-            *high = 0x8f;
-        return 3;
-    }
-    return -1;
-}
-
-bool postgres_is_text(const char *bytes)
-{
-    for (const unsigned char *p = (const unsigned char *)bytes; *p != '\0';) {
-        unsigned char low;
-        unsigned char high;
-        int n = followers(*p++, &low, &high);
-
-        if (n < 0)
-            return false;
-        for (; n > 0; n--, p++) {
-            if (*p < low || *p > high)
-                return false;
-            low = 0x80;
-            high = 0xbf;
-        }
-    }
-    return true;
-}
 
 enum postgres_verdict postgres_verdict_of(const char *sqlstate)
 {

@@ -25,6 +25,9 @@ struct postgres_query {
      * transactions take the same locks in the same order. Rank 0, of reads: as they came. */
     int rank;
     int key[2];
+    /* The same for several operations at once, each parameter an array of theirs and a row for each in
+     * the answer; 0: there is none. */
+    int many;
     /* What an operation is told whose parameters are not text that PostgreSQL takes. */
     enum store_status not_text;
     /* Calls the operation's callback. rows is NULL unless the result is STORE_OK so far. */
@@ -42,7 +45,9 @@ enum postgres_query_name {
     POSTGRES_PING,
     POSTGRES_DELETE_BOOKING,
     POSTGRES_ADD_BOOKING,
+    POSTGRES_ADD_BOOKINGS,
     POSTGRES_ADD_BOOKING_ANYWAY,
+    POSTGRES_ADD_BOOKINGS_ANYWAY,
     POSTGRES_ADD_USER,
     POSTGRES_QUERIES
 };
@@ -69,14 +74,14 @@ struct postgres_op {
     void *arg;
     const char *params[POSTGRES_PARAMS_MAX];
     PGresult *rows;        /* what has come; counts only once the group is committed */
+    int row;               /* which of them is this operation's */
+    bool is_borrowing;     /* rows belong to a later operation of the same statement */
+    int batch;             /* of a statement's first operation: for how many it was sent */
     uint64_t queued_at_ms; /* on the loop's clock */
     unsigned int sequence; /* place in the queue */
     int tries;
     bool alone; /* its group failed: it gets a transaction of its own */
 };
-
-/* postgres_is_text - whether PostgreSQL takes these bytes as UTF-8: no overlong forms, no surrogates. */
-bool postgres_is_text(const char *bytes);
 
 enum postgres_verdict {
     POSTGRES_RETRY, /* in the way of another transaction: may succeed in a moment */

@@ -171,11 +171,11 @@ void postgres_finish_delete(struct postgres_op *op, struct store_result result, 
 void postgres_finish_add_booking(struct postgres_op *op, struct store_result result, const PGresult *rows)
 {
     if (has_row(&result, rows)) {
-        if (!take_bool(rows, 0, 0))
+        if (!take_bool(rows, op->row, 0))
             result.status = STORE_NO_USER;
-        else if (!take_bool(rows, 0, 1))
+        else if (!take_bool(rows, op->row, 1))
             result.status = STORE_NOT_FOUND;
-        else if (!take_bool(rows, 0, 2))
+        else if (!take_bool(rows, op->row, 2))
             result.status = STORE_TAKEN;
     }
     op->done.plain(op->arg, result);

@@ -58,7 +58,7 @@ static const char *const migrations[] = {
     "  created_at timestamptz NOT NULL,"
     "  user_id text COLLATE \"C\" NOT NULL,"
     "  slot text COLLATE \"C\" NOT NULL);"
-    "CREATE UNIQUE INDEX bookings_by_room_and_day ON bookings (room_id, booked_on, slot);"
+    "CREATE UNIQUE INDEX bookings_by_day_and_room ON bookings (booked_on, room_id, slot);"
     "CREATE UNIQUE INDEX bookings_by_user ON bookings (user_id, position)",
 };
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

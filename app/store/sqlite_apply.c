@@ -7,7 +7,7 @@
  * can have changed in between. Errors are left for the database's own troubles, and for an id that
  * exists already, which a random one does not.
  *
- * Overbooking. The unique index is on (room_id, booked_on, slot). Without overbooking a booking has
+ * Overbooking. The unique index is on (booked_on, room_id, slot). Without overbooking a booking has
  * the slot '' and is made only when the room has none at all on that day; with overbooking its slot
  * is its own id, so nothing is in its way. Instances with different settings on one database thus
  * keep their own promises: the strict one adds no booking to a day that has one, whoever made it,

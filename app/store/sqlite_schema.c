@@ -59,7 +59,7 @@ static const char *const migrations[] = {
     "  SELECT id, room_id, booked_on, created_at, user_id FROM bookings ORDER BY rowid;"
     "DROP TABLE bookings;"
     "ALTER TABLE new_bookings RENAME TO bookings;"
-    "CREATE UNIQUE INDEX bookings_by_room_and_day ON bookings(room_id, booked_on, slot);"
+    "CREATE UNIQUE INDEX bookings_by_day_and_room ON bookings(booked_on, room_id, slot);"
     "CREATE INDEX bookings_by_user ON bookings(user_id, position);",
 };
 

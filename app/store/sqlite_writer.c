@@ -34,6 +34,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -51,6 +52,9 @@
  * free for some 100 us between two groups) it would come too late for seconds. */
 #define BUSY_MS 5000
 #define BUSY_POLL_NS (500 * 1000)
+
+/* The same while a loop closes: then the process ends, within what service managers grant it. */
+#define CLOSING_BUSY_MS 500
 
 /* Pages of 4 KiB. The first is SQLite's default for automatic checkpoints; the second bounds the
  * log (16 MiB) at a price of one turn's wait for 4000 pages written. */
@@ -77,6 +81,8 @@ struct sqlite_writer {
     pthread_cond_t settled;         /* to closing outboxes: some results were sent */
     struct sqlite_write_list queue; /* under the lock, as is stop */
     bool stop;
+
+    atomic_int closing; /* outboxes that wait to be closed */
 
     /* the thread's own */
     int busy_ms;
@@ -197,6 +203,7 @@ void sqlite_outbox_close(struct sqlite_outbox *outbox)
 
     if (writer == NULL)
         return;
+    atomic_fetch_add(&writer->closing, 1);
     sqlite_outbox_hand_over(outbox);
     pthread_mutex_lock(&writer->lock);
     while (outbox->under_way > 0)
@@ -205,6 +212,7 @@ void sqlite_outbox_close(struct sqlite_outbox *outbox)
     /* Nobody sends to us any more, and only this thread receives: the list is ours alone. */
     drop_results(&outbox->receiver._messages);
     h2o_multithread_unregister_receiver(outbox->receiver.queue, &outbox->receiver);
+    atomic_fetch_sub(&writer->closing, 1);
     outbox->writer = NULL;
 }
 
@@ -216,10 +224,13 @@ static int on_busy(void *arg, int calls)
 {
     struct sqlite_writer *writer = arg;
     int64_t asleep_at_ns = now_ns();
+    int busy_ms = writer->busy_ms;
 
     if (calls == 0)
         writer->waited_ns = 0;
-    if (writer->waited_ns >= (int64_t)writer->busy_ms * 1000000)
+    if (atomic_load(&writer->closing) != 0 && busy_ms > CLOSING_BUSY_MS)
+        busy_ms = CLOSING_BUSY_MS;
+    if (writer->waited_ns >= (int64_t)busy_ms * 1000000)
         return 0;
     nanosleep(&(struct timespec){.tv_nsec = BUSY_POLL_NS}, NULL);
     writer->waited_ns += now_ns() - asleep_at_ns;

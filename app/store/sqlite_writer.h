@@ -67,7 +67,8 @@ void sqlite_outbox_add(struct sqlite_outbox *outbox, struct sqlite_write *write)
 void sqlite_outbox_hand_over(struct sqlite_outbox *outbox);
 
 /* sqlite_outbox_close - hands over what is left, waits until all of it is done, and forgets the
- * results: a request that was taken in is carried out, though no callback tells of it any more. */
+ * results: a request that was taken in is carried out, though no callback tells of it any more. It does
+ * not wait long for another process's lock: then nothing is done of what nobody was told. */
 void sqlite_outbox_close(struct sqlite_outbox *outbox);
 
 #endif

@@ -1,4 +1,5 @@
 """Bookings: making, listing, reading and deleting them, and who may."""
+import concurrent.futures
 import json
 import random
 import re
@@ -6,14 +7,31 @@ import socket
 import threading
 import unittest
 
-from apps import IDS, JSON, JSON_TYPE, AppCase, Client, day, on_each_store, on_every_store, token_of
+from apps import (IDS, JSON, JSON_TYPE, SEED_EMAIL, AppCase, Client, bookings_over_http, day, on_each_store,
+                  on_every_store, token_of)
 from programs import sized
 
 NO_OBJECT = "the object with the requested id is not found"
 TAKEN = "room not available on the requested day"
 BAD_DATE = "date has a wrong format. Expected YYYY-mm-DD"
-UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z"
+
+
+def at_once(app, wanted):
+    """The answers to POST /bookings of (room, day) by the seed user, each on a connection of its own."""
+    token, together = token_of(SEED_EMAIL), threading.Barrier(len(wanted))
+
+    def ask(what):
+        client = Client((app.host, app.port), token, timeout=120)
+        together.wait()
+        try:
+            return client.request("POST", "/bookings", {"room_id": what[0], "booked_on": what[1]})
+        finally:
+            client.close()
+
+    with concurrent.futures.ThreadPoolExecutor(len(wanted)) as pool:
+        return list(pool.map(ask, wanted))
 
 
 @on_every_store
@@ -247,6 +265,30 @@ class Overbooking(OverbookingCase):
 
     def test_the_configuration_lets_a_room_be_booked_any_number_of_times(self):
         self.doubly(self.app)
+
+    def test_many_at_once_all_get_the_same_day(self):
+        answers = at_once(self.app, [(IDS["Red"], "2031-05-05")] * 48)
+        self.assertEqual([answer.status for answer in answers], [201] * 48)
+        self.assertEqual(len({answer.json()["id"] for answer in answers}), 48)
+
+
+@on_every_store
+class AtOnce(AppCase):
+    def test_each_of_many_is_answered_for_what_it_asked(self):
+        # They end up in a few groups, of which each has some of every kind.
+        wanted = []
+        for n in range(12):
+            wanted += [(IDS["Red"], day(n)), (IDS["Green"], day(n)), (IDS["Red"], day(n)), ("no such room", day(n))]
+        answers = at_once(self.app, wanted)
+        rooms = {}
+        for (room, on), answer in zip(wanted, answers):
+            rooms.setdefault((room, on), []).append(answer.status)
+        for (room, on), statuses in rooms.items():
+            with self.subTest(room=room, on=on):
+                self.assertEqual(sorted(statuses), {IDS["Red"]: [201, 409], IDS["Green"]: [201]}.get(room, [404]))
+        made = {(answer.json()["id"], *what) for what, answer in zip(wanted, answers) if answer.status == 201}
+        self.assertEqual(made, {row for row in bookings_over_http(self.app, token_of(SEED_EMAIL))
+                                if row[2] in {on for _, on in wanted}})
 
 
 @on_each_store

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/app/bookings_fixture.h"
 
+#include "app/bookings/booking_id.h"
 #include "app/bookings/stamp.h"
 
 /* ---- lists ----------------------------------------------------------------------------------- */
@@ -278,7 +279,7 @@ static void a_new_booking_gets_an_id_and_a_stamp(void **state)
         stamp_format(after, stamp_now_us());
         snprintf(body, sizeof(body), "{\"id\":\"%s\"}", fake.added.id);
         answers("201 Created", body);
-        matches_shape(fake.added.id, "xxxxxxxx-xxxx-4xxx-xxxx-xxxxxxxxxxxx");
+        matches_shape(fake.added.id, "xxxxxxxx-xxxx-7xxx-xxxx-xxxxxxxxxxxx");
         assert_string_equal(fake.added.room_id, "red");
         assert_string_equal(fake.added.booked_on, "2025-01-09");
         matches_shape(fake.added.created_at, "0000-00-00T00:00:00.000000Z");
@@ -361,6 +362,26 @@ static void stamps_are_rfc_3339_with_all_decimals(void **state)
     assert_string_equal(text, "9999-12-31T23:59:59.999999Z");
 }
 
+/* ---- ids ------------------------------------------------------------------------------------- */
+
+static void ids_begin_with_their_time_and_differ(void **state)
+{
+    char first[UUID_STR_LEN];
+    char second[UUID_STR_LEN];
+    uuid_t parsed;
+
+    (void)state;
+    booking_id_make(first, 0x017F22E279B0); /* the example of RFC 9562, A.6 */
+    booking_id_make(second, 0x017F22E279B0);
+    assert_memory_equal(first, "017f22e2-79b0-7", 15);
+    assert_memory_equal(second, first, 15);
+    assert_string_not_equal(second, first);
+    assert_int_equal(uuid_parse(first, parsed), 0);
+    assert_int_equal(uuid_variant(parsed), UUID_VARIANT_DCE);
+    booking_id_make(second, 0x017F22E279B1);
+    assert_true(strcmp(first, second) < 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +402,7 @@ int main(void)
         cmocka_unit_test_setup(what_the_store_refuses_has_a_status_of_its_own, reset),
         cmocka_unit_test_setup(a_bad_request_does_not_reach_the_store, reset),
         cmocka_unit_test(stamps_are_rfc_3339_with_all_decimals),
+        cmocka_unit_test(ids_begin_with_their_time_and_differ),
     };
 
     signal(SIGPIPE, SIG_IGN);

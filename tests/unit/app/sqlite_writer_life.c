@@ -120,6 +120,26 @@ static void closing_carries_out_what_was_asked_and_calls_nobody(void **state)
     assert_int_equal(store_session_open(f->store, &f->loop, &f->session, &err), 0);
 }
 
+static void closing_does_not_wait_long_for_another_process(void **state)
+{
+    struct fixture *f = *state;
+    struct failure err = {""};
+    struct outcome o = {0};
+    sqlite3 *db = connect_to(f->path);
+    double start = now_s();
+
+    execute(db, "BEGIN IMMEDIATE");
+    book(f, RED, "2025-01-09", "b", &o);
+    store_session_end_turn(f->session);
+    store_session_close(f->session);
+    assert_true(now_s() - start < 4);
+    execute(db, "COMMIT");
+    sqlite3_close(db);
+    assert_int_equal(o.calls, 0);
+    assert_int_equal(bookings(f), 0);
+    assert_int_equal(store_session_open(f->store, &f->loop, &f->session, &err), 0);
+}
+
 static void closing_one_session_leaves_the_others_writes_alone(void **state)
 {
     enum { N = 20 };
@@ -250,6 +270,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_ping_is_answered_and_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(closing_carries_out_what_was_asked_and_calls_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(closing_does_not_wait_long_for_another_process, setup, teardown),
         cmocka_unit_test_setup_teardown(closing_one_session_leaves_the_others_writes_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(the_log_stays_bounded_while_others_read_all_the_time, setup, teardown),
     };

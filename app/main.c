@@ -14,7 +14,7 @@
 #include "app/server/server.h"
 #include "app/server/signals.h"
 #include "app/store/store.h"
-#include "app/work/work.h"
+#include "app/workers/work.h"
 #include "cruntime.h"
 
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* auth.c - see auth.h.
  *
- * A password is hashed by a thread of app/work. From there on nothing of the request's is touched
+ * A password is hashed by a thread of app/workers. From there on nothing of the request's is touched
  * by two threads at once: the loop hands the item over and does not look at it until it is done.
  * The request is held from the first step to the answer, also when the client leaves meanwhile.
  *
@@ -11,7 +11,7 @@
 
 #include "app/auth/password.h"
 #include "app/auth/token.h"
-#include "app/work/work.h"
+#include "app/workers/work.h"
 
 #include <errno.h>
 #include <stdio.h>

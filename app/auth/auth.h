@@ -2,7 +2,7 @@
  *
  *   auth.c      the handlers of /auth, and the check ahead of routes that need a user
  *   token.c     making and checking tokens (pure)
- *   password.c  hashing and comparing passwords (slow on purpose; run by app/work)
+ *   password.c  hashing and comparing passwords (slow on purpose; run by app/workers)
  */
 #ifndef APP_AUTH_AUTH_H
 #define APP_AUTH_AUTH_H

@@ -7,7 +7,7 @@
 #include "app/failure.h"
 #include "app/store/store.h"
 #include "app/web/web.h"
-#include "app/work/work.h"
+#include "app/workers/work.h"
 
 #include <h2o.h>
 #include <stdbool.h>

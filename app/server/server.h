@@ -6,7 +6,7 @@
 #include "app/server/address.h"
 #include "app/store/store.h"
 #include "app/web/web.h"
-#include "app/work/work.h"
+#include "app/workers/work.h"
 
 struct server_options {
     const struct address *address; /* for the line that says where it listens */

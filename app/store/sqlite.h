@@ -3,6 +3,7 @@
  *   sqlite.c            opening, sessions, and where each operation goes
  *   sqlite_read.c       the reads, on the read connection of each event loop
  *   sqlite_writer.c     the one thread that writes, in groups, and how results come back
+ *   sqlite_log.c        keeping the write-ahead log short
  *   sqlite_apply.c      what each write does to the database, and why it may be refused
  *   sqlite_schema.c     the schema's versions, the seed, and doing both safely
  *   sqlite_read_lock.c  one lock for all the reads of a loop's turn

@@ -14,12 +14,8 @@
  * The lock of another process that writes to the same file is waited for, BUSY_MS at most; then
  * everything that waits is answered with STORE_AWAY.
  *
- * While the app serves, checkpoints are made here alone, when the results of the group have been
- * sent, so that no client waits for one. A passive one copies what no reader needs; that the log then begins
- * anew takes a moment without readers in it, which under constant reading may not come by itself.
- * So a log that has grown past RESTART_PAGES is emptied with a checkpoint that waits for the
- * readers: loops leave the log at the end of each turn, so that takes a turn of theirs, and it is
- * given up after RESTART_BUSY_MS when someone else reads for longer.
+ * While the app serves, checkpoints are made by this thread alone (sqlite_log.c), when the results of the
+ * group have been sent, so that no client waits for one.
  *
  * With STORE_ONE_BY_ONE defined, a group is a single write: what grouping gains is measured
  * against that.
@@ -31,8 +27,8 @@
 
 #include "app/store/sqlite.h"
 #include "app/store/sqlite_apply.h"
+#include "app/store/sqlite_log.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -56,15 +52,8 @@
 /* The same while a loop closes: then the process ends, within what service managers grant it. */
 #define CLOSING_BUSY_MS 500
 
-/* Pages of 4 KiB. The first is SQLite's default for automatic checkpoints; the second bounds the
- * log (16 MiB) at a price of one turn's wait for 4000 pages written. */
-#define CHECKPOINT_PAGES 1000
-#define RESTART_PAGES 4000
-#define RESTART_BUSY_MS 100
-#define LOG_LIMIT_BYTES "16777216" /* what a log that had to grow larger is cut to, once it begins anew */
-
-/* KiB of page cache. Ids are random, so a group of n bookings touches n pages of their index: one
- * that does not fit is written to the log early and read again. Counts against CMEMLIMIT as used. */
+/* KiB of page cache. A page of a group that does not fit is written to the log early and read again; the
+ * days that a group books may lie on as many pages as it has bookings. Counts against CMEMLIMIT as used. */
 #define CACHE_KIB "1024"
 
 /* The longest sleep, for rt_thread_poll as in the loops. */
@@ -86,10 +75,8 @@ struct sqlite_writer {
 
     /* the thread's own */
     int busy_ms;
-    int64_t waited_ns;    /* for the lock that is wanted now */
-    int log_pages;        /* after the last commit; 0: nothing to do about it */
-    int restart_at_pages; /* higher than RESTART_PAGES after one that was given up */
-    int retry_pages;      /* how much higher the next one is put off */
+    int64_t waited_ns; /* for the lock that is wanted now */
+    struct sqlite_log log;
 };
 
 static int64_t now_ns(void)
@@ -344,57 +331,6 @@ static void send_results(struct sqlite_writer *writer, struct sqlite_write *grou
     }
 }
 
-/* ---- the log --------------------------------------------------------------------------------- */
-
-static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
-{
-    struct sqlite_writer *writer = arg;
-
-    (void)db;
-    (void)name;
-    writer->log_pages = pages;
-    return SQLITE_OK;
-}
-
-static void *passive_checkpoint(void *db)
-{
-    sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    return NULL;
-}
-
-/* NULL unless it was done. */
-static void *restart_checkpoint(void *db)
-{
-    return sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_RESTART, NULL, NULL) == SQLITE_OK ? db : NULL;
-}
-
-/* A checkpoint that fails is not reported: nothing is lost by it but room, and the next group's
- * comes soon. It waits for the disk, as a commit does (sqlite_apply_commit). One that was given up is tried again when
- * the log has grown by a little, then by twice that and so on: beside a reader that never ends, most of the time must
- * go to writing. */
-static void tend_log(struct sqlite_writer *writer)
-{
-    int pages = writer->log_pages;
-
-    writer->log_pages = 0;
-    if (pages < CHECKPOINT_PAGES)
-        return;
-    if (pages < RESTART_PAGES) {
-        writer->restart_at_pages = RESTART_PAGES;
-        writer->retry_pages = CHECKPOINT_PAGES;
-    }
-    if (pages < writer->restart_at_pages) {
-        rt_thread_block(passive_checkpoint, writer->db);
-        return;
-    }
-    writer->busy_ms = RESTART_BUSY_MS;
-    if (rt_thread_block(restart_checkpoint, writer->db) == NULL) {
-        writer->restart_at_pages = pages < INT_MAX / 2 ? pages + writer->retry_pages : INT_MAX;
-        writer->retry_pages = writer->retry_pages < INT_MAX / 4 ? 2 * writer->retry_pages : writer->retry_pages;
-    }
-    writer->busy_ms = BUSY_MS;
-}
-
 /* ---- the thread ------------------------------------------------------------------------------ */
 
 static void wait_a_while(struct sqlite_writer *writer)
@@ -422,7 +358,7 @@ static void *run(void *arg)
         if (group != NULL) {
             do_group(writer, group);
             send_results(writer, group);
-            tend_log(writer);
+            sqlite_log_tend(&writer->log, writer->db, &writer->busy_ms);
         }
         rt_thread_poll();
         pthread_mutex_lock(&writer->lock);
@@ -437,12 +373,12 @@ static int open_connection(struct sqlite_writer *writer, const char *path, const
     if (sqlite_connect(path, SQLITE_OPEN_READWRITE, BUSY_MS, &writer->db, err) != 0 ||
         sqlite_exec(writer->db, path,
                     "PRAGMA synchronous=FULL; PRAGMA cache_size=-" CACHE_KIB
-                    "; PRAGMA journal_size_limit=" LOG_LIMIT_BYTES,
+                    "; PRAGMA journal_size_limit=" SQLITE_LOG_LIMIT_BYTES,
                     err) != 0 ||
         sqlite_apply_open(&writer->apply, writer->db, path, options, err) != 0)
         return -1;
     sqlite3_busy_handler(writer->db, on_busy, writer);
-    sqlite3_wal_hook(writer->db, on_commit, writer); /* takes the place of the automatic checkpoint */
+    sqlite_log_watch(&writer->log, writer->db);
     return 0;
 }
 
@@ -467,8 +403,6 @@ int sqlite_writer_start(const char *path, const struct store_options *options, s
     if (writer == NULL)
         return failure_set(err, "%s: out of memory", path);
     writer->busy_ms = BUSY_MS;
-    writer->restart_at_pages = RESTART_PAGES;
-    writer->retry_pages = CHECKPOINT_PAGES;
     init_locks(writer);
     if (open_connection(writer, path, options, err) != 0) {
         sqlite_writer_stop(writer);

@@ -36,7 +36,7 @@ struct work_inbox;
 struct web_loop {
     const struct web_site *site;
     struct store_session *store;
-    struct work_inbox *inbox; /* for what would take the loop too long (app/work) */
+    struct work_inbox *inbox; /* for what would take the loop too long (app/workers) */
     size_t requests;          /* whose scope has not ended; the drain waits for 0 */
     bool draining;            /* stopping: answers say Connection: close */
     yajl_gen json;            /* one writer for all answers; kept alive by its scope */

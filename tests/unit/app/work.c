@@ -1,5 +1,5 @@
 /* work.c - items leave the loop, are run, and come back to it or are dropped. */
-#include "app/work/work.h"
+#include "app/workers/work.h"
 
 #include "cruntime.h"
 

@@ -10,7 +10,7 @@
  * closed flag afterwards. An item may be a managed object: whoever submitted it keeps it alive
  * (a request's scope), so the pointers from here, where no collector looks, need not.
  */
-#include "app/work/work.h"
+#include "app/workers/work.h"
 
 #include "cruntime.h"
 

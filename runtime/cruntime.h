@@ -288,6 +288,48 @@ RT_API void rt_metrics_write(FILE *out);
 /* rt_memstats_write_json - a snapshot as Go's expvar prints it (names and order of Go). */
 RT_API void rt_memstats_write_json(FILE *out, const struct rt_memstats *ms);
 
+/* ---- profiles --------------------------------------------------------------------------------- */
+
+/* Labels say on whose behalf a thread works: a route, a tenant, a job. A set of them is made once, and is
+ * the same pointer for the same pairs; it lives as long as the process, so make sets of things that
+ * are few (routes), not of things that are many (ids). CPU samples and heap samples, allocated and in use,
+ * carry the set that their thread had. Go: pprof.Labels (Go's heap profile has none). */
+struct rt_labels;
+
+/* rt_labels_new - the set of n pairs: pairs[0] is a key, pairs[1] its value, and so on. NULL, which is also
+ * the set of nobody, when n is 0, when a string is longer than 255 bytes, or when there are 4096 sets. */
+RT_API const struct rt_labels *rt_labels_new(const char *const pairs[], size_t n);
+/* rt_labels_set - the calling thread works under this set (NULL: under none) from here on; returns the one
+ * that it had, to be set again afterwards. Costs a store. Go: pprof.SetGoroutineLabels. */
+RT_API const struct rt_labels *rt_labels_set(const struct rt_labels *labels);
+
+/* rt_profile_write - writes a profile to a descriptor and returns 0; -ENOENT for a name that there is not,
+ * -ENOMEM, or the error of write(2). Names are allocs, heap, threadcreate, goroutine (threads), mutex and
+ * block. debug 0 is gzip'd profile.proto, which `go tool pprof` reads; 1 is text, and 2, of goroutine, one
+ * traceback a thread. Takes from milliseconds to a second (names are looked up) and allocates. Go:
+ * pprof.Lookup(name).WriteTo(w, debug). */
+RT_API int rt_profile_write(const char *name, int debug, int fd);
+
+/* rt_cpu_profile_start - begins to take a sample of every thread at each 10 ms of its CPU time, and
+ * rt_cpu_profile_stop ends it and writes the profile to fd, which must stay open in between. -EBUSY: one is
+ * running already; -EINVAL from stop: none is. Go: pprof.StartCPUProfile, StopCPUProfile. */
+RT_API int rt_cpu_profile_start(int fd);
+RT_API int rt_cpu_profile_stop(void);
+
+/* rt_set_mem_profile_rate - bytes allocated between two heap samples, on average: 1 is every allocation, 0
+ * none. Returns the old value; negative only reads. Samples keep the weight that they were taken with,
+ * so a profile over several rates is right. Each thread goes by the new rate after its next sample or look,
+ * 1 MiB of allocations at the latest. CDEBUG=memprofilerate while running. Go: runtime.MemProfileRate. */
+RT_API int64_t rt_set_mem_profile_rate(int64_t rate_bytes);
+
+/* rt_set_mutex_profile_fraction - one in `rate` contended unlocks goes into the mutex profile; 0 is off,
+ * negative only reads. Returns the old value. Go: runtime.SetMutexProfileFraction. */
+RT_API int rt_set_mutex_profile_fraction(int rate);
+/* rt_set_block_profile_rate - one wait for each rate_ns of waiting goes into the block profile, every one of
+ * at least that length; 1 is all, 0 off, negative only reads. Returns the old value. Go:
+ * runtime.SetBlockProfileRate, which returns nothing. */
+RT_API int64_t rt_set_block_profile_rate(int64_t rate_ns);
+
 /* ---- /debug over any server ------------------------------------------------------------------- */
 
 /* A request for a path under /debug/, whatever server it came by. Strings need not end in NUL. */
@@ -301,18 +343,27 @@ struct rt_debug_request {
     const char *body;
     size_t body_len;
     bool loopback; /* the peer is on 127.0.0.0/8 or ::1; others are answered 403 */
+    /* The connection, or -1: only looked at (poll), so that a page that takes long ends at once when the
+     * peer has gone or the server has shut the connection down for reading. The caller keeps it open. */
+    int peer_fd;
 };
 /* The answer. body was malloc'd: rt_debug_response_release frees it. */
 struct rt_debug_response {
     int status;
     const char *content_type;
-    const char *allow; /* for the Allow header of a 405, else NULL */
+    const char *allow;       /* for the Allow header of a 405, else NULL */
+    const char *disposition; /* for the Content-Disposition header, else NULL */
+    bool is_pprof_error;     /* send X-Go-Pprof: 1, by which `go tool pprof` knows an error of the profiler's */
     char *body;
     size_t body_len;
 };
+/* rt_debug_is_slow - whether answering takes long: profiles, which wait for seconds or look up names. An
+ * event loop hands such a request to a thread; the rest take some microseconds (POST /debug/gc: a cycle). */
+RT_API bool rt_debug_is_slow(const struct rt_debug_request *req);
 /* rt_debug_handle - answers /debug/memstats, /debug/vars, /debug/gctrace, /debug/metrics,
- * /debug/settings, POST /debug/gc and POST /debug/settings. Always fills *out; an unknown path is
- * 404, a wrong method 405, a bad value 400 with one sentence. May run a cycle (POST /debug/gc). */
+ * /debug/settings, POST /debug/gc, POST /debug/settings and all below /debug/pprof/. Always fills *out; an
+ * unknown path is 404, a wrong method 405, a bad value 400 with one sentence. May run a cycle
+ * (POST /debug/gc). The body may hold any bytes. */
 RT_API void rt_debug_handle(const struct rt_debug_request *req, struct rt_debug_response *out);
 RT_API void rt_debug_response_release(struct rt_debug_response *res);
 

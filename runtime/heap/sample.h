@@ -36,7 +36,8 @@ extern struct rt__sampler rt__sampler;
 
 /* How many sampled allocations of this size one stands for: 1/(1 - exp(-size/rate)); 1 when rate is at most 1. */
 double rt__sample_weight(size_t size, int64_t rate_bytes);
-/* Bytes until the next sample: exponentially distributed with mean rate, drawn from *random (a xorshift state, not 0). */
+/* Bytes until the next sample: exponentially distributed with mean rate, drawn from *random (a xorshift state, not 0).
+ */
 int64_t rt__sample_next(int64_t rate_bytes, uint64_t *random);
 
 #endif

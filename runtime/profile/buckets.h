@@ -34,7 +34,10 @@ struct rt__buckets {
     bool locked;
 };
 
-#define RT__BUCKETS_INIT(most) {.most_bytes = (most)}
+#define RT__BUCKETS_INIT(most)                                                                                         \
+    {                                                                                                                  \
+        .most_bytes = (most)                                                                                           \
+    }
 
 /* Finds or makes the bucket, adds by[i] to its values, and returns it; NULL (and one more dropped) when
  * the table is full. */

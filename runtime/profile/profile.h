@@ -2,8 +2,11 @@
  *
  *   heap.c        heap and allocs: what heap/sample.c sampled
  *   contention.c  mutex and block: waits for locks and conditions
- *   threads.c     goroutine (every thread now) and threadcreate (where each was made)
+ *   goroutine.c   goroutine: every thread, now
+ *   threadcreate.c   where each thread was made
  *   cpu.c         profile: where CPU time goes
+ *   signal.c      the signal by which cpu.c and goroutine.c reach into threads
+ *   interpose.c   pthread_create, pthread_mutex_lock and others, for the whole process
  *   unwind.c cfi.c buckets.c labels.c    how a stack is taken and kept
  *   symbols.c snapshot.c proto.c text.c  how it is written
  */
@@ -31,15 +34,19 @@ const struct rt__profile_entry *rt__profile_at(unsigned i);
 const struct rt__profile_entry *rt__profile_named(const char *name, size_t len);
 
 /* Each module's part of the table. */
-extern const struct rt__profile_entry rt__profile_heap, rt__profile_allocs;         /* heap.c */
-extern const struct rt__profile_entry rt__profile_mutex, rt__profile_block;         /* contention.c */
-extern const struct rt__profile_entry rt__profile_goroutine, rt__profile_threadcreate; /* threads.c */
+extern const struct rt__profile_entry rt__profile_heap, rt__profile_allocs; /* heap.c */
+extern const struct rt__profile_entry rt__profile_mutex, rt__profile_block; /* contention.c */
+extern const struct rt__profile_entry rt__profile_goroutine;                /* goroutine.c */
+extern const struct rt__profile_entry rt__profile_threadcreate;             /* threadcreate.c */
 
 /* Before main, after the heap has started. */
 void rt__profile_start(const struct env_settings *settings);
 void rt__profile_heap_start(const struct env_settings *settings);
 void rt__contention_start(const struct env_settings *settings);
-void rt__profile_threads_start(const struct env_settings *settings);
+
+/* Called first thing by every thread that pthread_create makes (interpose.c), before the program's function: a
+ * running CPU profile gets its samples from the start, and the profiler's signal is unblocked. Does not allocate. */
+void rt__profile_thread_begins(void); /* signal.c */
 
 /* ---- cpu.c ---- */
 
@@ -50,7 +57,8 @@ int rt__cpu_profile_end(struct rt__profile *p);
 
 /* ---- waiting ---- */
 
-/* Sleeps for ns, or until the peer on fd (-1: none) has gone or its connection was shut down for reading: then false. */
+/* Sleeps for ns, or until the peer on fd (-1: none) has gone or its connection was shut down for reading: then false.
+ */
 bool rt__profile_wait(uint64_t ns, int peer_fd);
 
 #endif

@@ -56,7 +56,7 @@ struct rt__profile {
     char comment[256];   /* one line; "" for none */
     struct rt__sample *samples;
     size_t count, room;
-    void *kept; /* memory of the profile's own */
+    void *kept;  /* memory of the profile's own */
     bool failed; /* memory ran out: not to be written */
 };
 
@@ -69,8 +69,8 @@ void *rt__profile_keep(struct rt__profile *p, const void *bytes, size_t size);
 /* Adds a sample for each bucket with a value that is not 0, values rounded to whole numbers. */
 void rt__profile_add_buckets(struct rt__profile *p, const struct rt__bucket_copy *copy, size_t n);
 
-/* after - before, sample by sample (same stack, labels and thread); samples that come out all 0 are left out. The result's
- * time is before's and its duration the time between; it borrows stacks from both, which must outlive it. */
+/* after - before, sample by sample (same stack, labels and thread); samples that come out all 0 are left out. The
+ * result's time is before's and its duration the time between; it borrows stacks from both, which must outlive it. */
 void rt__profile_subtract(struct rt__profile *out, const struct rt__profile *before, const struct rt__profile *after);
 
 /* Bytes that grow; malloc'd. */
@@ -83,8 +83,8 @@ void rt__bytes_add(struct rt__bytes *b, const void *data, size_t len);
 void rt__bytes_addf(struct rt__bytes *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void rt__bytes_release(struct rt__bytes *b);
 
-/* debug 0: gzip'd profile.proto; 1 and 2: text as Go's runtime/pprof writes it. Opens its own session of symbols. Returns 0 or
- * -ENOMEM. */
+/* debug 0: gzip'd profile.proto; 1 and 2: text as Go's runtime/pprof writes it. Opens its own session of symbols.
+ * Returns 0 or -ENOMEM. */
 int rt__profile_render(const struct rt__profile *p, int debug, struct rt__bytes *out);
 /* The same with a session of the caller's; profile.proto is not gzip'd yet (tests). */
 void rt__proto_write(const struct rt__profile *p, struct rt__symbols *symbols, struct rt__bytes *out);

@@ -1,0 +1,184 @@
+/* buckets.c - see buckets.h.
+ *
+ * A hash table of chains. A chain is only ever prepended to, with release, so finding a bucket that is
+ * there takes no lock; making one and adding to its sums takes the table's spin lock, held for some tens
+ * of nanoseconds. A plain mutex would not do: pthread's may be interposed by this very folder, and
+ * whoever waits for it inside malloc must not end up in the kernel for so little.
+ */
+#include "runtime/profile/buckets.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include "runtime/os/os.h"
+
+/* Chains are short as long as there are not many more stacks than these; a program has some thousands. */
+#define CHAINS 4096u
+#define CHUNK_BYTES (64u << 10)
+
+void rt__buckets_lock(struct rt__buckets *t)
+{
+    while (__atomic_exchange_n(&t->locked, true, __ATOMIC_ACQUIRE)) {
+        sched_yield();
+    }
+}
+
+void rt__buckets_unlock(struct rt__buckets *t)
+{
+    __atomic_store_n(&t->locked, false, __ATOMIC_RELEASE);
+}
+
+static uint32_t hash_of(const uintptr_t *pcs, size_t depth, const struct rt_labels *labels)
+{
+    uint64_t h = (uintptr_t)labels * UINT64_C(0x9e3779b97f4a7c15);
+    for (size_t i = 0; i < depth; i++) {
+        h = (h ^ pcs[i]) * UINT64_C(0xff51afd7ed558ccd);
+        h ^= h >> 32;
+    }
+    return (uint32_t)(h ^ (h >> 32));
+}
+
+static struct rt__bucket *find(struct rt__bucket *chain, uint32_t hash, const uintptr_t *pcs, size_t depth,
+                               const struct rt_labels *labels)
+{
+    for (struct rt__bucket *b = chain; b; b = b->next_in_chain) {
+        if (b->hash == hash && b->depth == depth && b->labels == labels &&
+            memcmp(b->pcs, pcs, depth * sizeof(*pcs)) == 0) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+/* ---- under the lock --------------------------------------------------------------------------- */
+
+static void *take_room(struct rt__buckets *t, size_t size)
+{
+    if ((size_t)(t->room_end - t->room) < size) {
+        if (t->mapped_bytes + CHUNK_BYTES > t->most_bytes) {
+            return NULL;
+        }
+        t->room = rt__os_map(CHUNK_BYTES, RT__OS_BUCKETS);
+        t->room_end = t->room + CHUNK_BYTES;
+        t->mapped_bytes += CHUNK_BYTES;
+    }
+    void *p = t->room;
+    t->room += size;
+    return p;
+}
+
+static struct rt__bucket *make(struct rt__buckets *t, uint32_t hash, const uintptr_t *pcs, size_t depth,
+                               const struct rt_labels *labels)
+{
+    struct rt__bucket *b = take_room(t, sizeof(*b) + depth * sizeof(*pcs));
+    if (!b) {
+        t->dropped++;
+        return NULL;
+    }
+    b->labels = labels;
+    b->hash = hash;
+    b->depth = (uint32_t)depth;
+    memcpy(b->pcs, pcs, depth * sizeof(*pcs));
+    b->next = t->newest;
+    t->newest = b;
+    t->count++;
+    struct rt__bucket **chain = &t->chains[hash % CHAINS];
+    b->next_in_chain = *chain;
+    __atomic_store_n(chain, b, __ATOMIC_RELEASE);
+    return b;
+}
+
+static void add(struct rt__bucket *b, const double by[RT__BUCKET_VALUES])
+{
+    for (int i = 0; i < RT__BUCKET_VALUES; i++) {
+        b->values[i] += by[i];
+    }
+}
+
+/* ---- for everybody ----------------------------------------------------------------------------- */
+
+static struct rt__bucket **chains_of(struct rt__buckets *t)
+{
+    struct rt__bucket **chains = __atomic_load_n(&t->chains, __ATOMIC_ACQUIRE);
+    if (chains) {
+        return chains;
+    }
+    rt__buckets_lock(t);
+    chains = t->chains;
+    if (!chains) {
+        chains = rt__os_map(CHAINS * sizeof(struct rt__bucket *), RT__OS_BUCKETS);
+        __atomic_store_n(&t->chains, chains, __ATOMIC_RELEASE);
+    }
+    rt__buckets_unlock(t);
+    return chains;
+}
+
+struct rt__bucket *rt__buckets_add(struct rt__buckets *t, const uintptr_t *pcs, size_t depth,
+                                   const struct rt_labels *labels, const double by[RT__BUCKET_VALUES])
+{
+    uint32_t hash = hash_of(pcs, depth, labels);
+    struct rt__bucket **chain = &chains_of(t)[hash % CHAINS];
+    struct rt__bucket *b = find(__atomic_load_n(chain, __ATOMIC_ACQUIRE), hash, pcs, depth, labels);
+    rt__buckets_lock(t);
+    if (!b) {
+        b = find(*chain, hash, pcs, depth, labels); /* another thread may have made it meanwhile */
+    }
+    if (!b) {
+        b = make(t, hash, pcs, depth, labels);
+    }
+    if (b) {
+        add(b, by);
+    }
+    rt__buckets_unlock(t);
+    return b;
+}
+
+void rt__buckets_add_to(struct rt__buckets *t, struct rt__bucket *b, const double by[RT__BUCKET_VALUES])
+{
+    rt__buckets_lock(t);
+    add(b, by);
+    rt__buckets_unlock(t);
+}
+
+/* The copy is allocated before the lock is taken: allocating may sample, which takes it. Buckets made
+ * meanwhile are left to the next copy. */
+int rt__buckets_copy(struct rt__buckets *t, struct rt__bucket_copy **copy, size_t *n)
+{
+    rt__buckets_lock(t);
+    size_t count = t->count;
+    rt__buckets_unlock(t);
+    *n = 0;
+    *copy = malloc((count ? count : 1) * sizeof(**copy));
+    if (!*copy) {
+        return -1;
+    }
+    rt__buckets_lock(t);
+    const struct rt__bucket *b = t->newest;
+    for (uint64_t newer = t->count - count; newer > 0; newer--) {
+        b = b->next;
+    }
+    for (; b; b = b->next) {
+        (*copy)[*n].bucket = b;
+        memcpy((*copy)[*n].values, b->values, sizeof(b->values));
+        (*n)++;
+    }
+    rt__buckets_unlock(t);
+    return 0;
+}
+
+uint64_t rt__buckets_dropped(struct rt__buckets *t)
+{
+    rt__buckets_lock(t);
+    uint64_t dropped = t->dropped;
+    rt__buckets_unlock(t);
+    return dropped;
+}
+
+void rt__buckets_clear(struct rt__buckets *t)
+{
+    rt__buckets_lock(t);
+    for (struct rt__bucket *b = t->newest; b; b = b->next) {
+        memset(b->values, 0, sizeof(b->values));
+    }
+    rt__buckets_unlock(t);
+}

@@ -10,6 +10,7 @@
 #include "env/settings.h"
 #include "runtime/cruntime.h"
 #include "runtime/gc/cycle.h"
+#include "runtime/heap/sample.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct env_settings now;
@@ -40,6 +41,19 @@ RT_API int64_t rt_set_memory_limit(int64_t limit_bytes)
     now.source[ENV_CMEMLIMIT] = ENV_CALL;
     pthread_mutex_unlock(&lock);
     rt__scavenger_wake();
+    return old;
+}
+
+RT_API int64_t rt_set_mem_profile_rate(int64_t rate_bytes)
+{
+    if (rate_bytes < 0) {
+        return rt__sample_rate();
+    }
+    pthread_mutex_lock(&lock);
+    int64_t old = rt__sample_set_rate(rate_bytes);
+    now.memprofilerate_bytes = rate_bytes;
+    now.source[ENV_MEMPROFILERATE] = ENV_CALL;
+    pthread_mutex_unlock(&lock);
     return old;
 }
 

@@ -44,6 +44,9 @@ struct rt__backend {
     void *(*realloc)(struct rt__thread *t, void *p, size_t size);
     void (*free)(void *p);
     size_t (*usable)(const void *p);
+    /* Keeps the record of a sampled object, for free to end. NULL: the backend's cycles tell
+     * rt__sampler.marked, or its objects are process-heap blocks. */
+    void (*note_sample)(void *p, uint32_t record);
     void (*add_roots)(void *low, void *high);
     void (*thread_start)(struct rt__thread *t); /* register the calling thread; idempotent */
     /* Runs fn on the calling thread, for which no cycle waits meanwhile. NULL: none ever does. */

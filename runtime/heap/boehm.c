@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "runtime/heap/account.h"
+#include "runtime/heap/sample.h"
 #include "runtime/os/os.h"
 
 #define MAX_MARKERS 64
@@ -94,6 +95,11 @@ static void report(struct rt__collection *out, uint64_t now_ns, uint64_t now_cpu
     out->allocated_bytes_at_mark = cycle.allocated.bytes;
 }
 
+static bool is_marked(const void *object)
+{
+    return GC_is_marked(object) != 0;
+}
+
 static void on_event(GC_EventType event)
 {
     switch (event) {
@@ -119,6 +125,9 @@ static void on_event(GC_EventType event)
         memset(&cycle.live, 0, sizeof(cycle.live));
         GC_enumerate_reachable_objects_inner(count_live, NULL);
         note_freed();
+        if (rt__sampler.marked) {
+            rt__sampler.marked(is_marked);
+        }
         break;
     case GC_EVENT_END:
         if (cycle.out) {

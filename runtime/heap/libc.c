@@ -14,6 +14,7 @@
 #include "runtime/heap/account.h"
 #include "runtime/heap/managed.h"
 #include "runtime/heap/process.h"
+#include "runtime/heap/sample.h"
 #include "runtime/heap/watcher.h"
 #include "runtime/os/os.h"
 
@@ -53,50 +54,77 @@ static void libc_start(unsigned markers)
     (void)markers;
 }
 
-static void *counted(struct rt__thread *t, void *p, size_t size)
+/* In front of each object: with malloc the sanitizer's there is no range of addresses to know a sampled
+ * one by. */
+struct header {
+    uint32_t record; /* 0: not sampled */
+};
+#define HEADER_BYTES 16
+
+static struct header *header_of(const void *p)
 {
-    if (!p) {
+    return (struct header *)((char *)p - HEADER_BYTES);
+}
+
+static size_t libc_usable(const void *p)
+{
+    return malloc_usable_size(header_of(p)) - HEADER_BYTES;
+}
+
+static void *counted(struct rt__thread *t, char *whole, size_t size)
+{
+    if (!whole) {
         rt__out_of_memory(size);
     }
-    rt__tally_managed(&t->managed_alloc, malloc_usable_size(p));
+    void *p = whole + HEADER_BYTES;
+    header_of(p)->record = 0;
+    rt__tally_managed(&t->managed_alloc, libc_usable(p));
     return p;
+}
+
+static size_t whole_bytes(size_t size)
+{
+    return size < SIZE_MAX - HEADER_BYTES ? size + HEADER_BYTES : size;
 }
 
 static void *libc_alloc(struct rt__thread *t, size_t size)
 {
-    return counted(t, calloc(1, size ? size : 1), size);
+    return counted(t, calloc(1, whole_bytes(size ? size : 1)), size);
 }
 
 static void *libc_alloc_atomic(struct rt__thread *t, size_t size)
 {
-    return counted(t, malloc(size ? size : 1), size);
+    return counted(t, malloc(whole_bytes(size ? size : 1)), size);
+}
+
+static void libc_note_sample(void *p, uint32_t record)
+{
+    header_of(p)->record = record;
 }
 
 static void libc_free(void *p)
 {
-    size_t size = malloc_usable_size(p);
+    size_t size = libc_usable(p);
     struct rt__thread *t = rt__self();
+    if (header_of(p)->record != 0) {
+        rt__sampler.freed(header_of(p)->record);
+    }
     if (t) {
         rt__tally_managed(&t->managed_free, size);
     } else {
         rt__tally_managed(&rt__late_begin()->managed_free, size);
         rt__late_end();
     }
-    free(p);
+    free(header_of(p));
 }
 
 static void *libc_realloc(struct rt__thread *t, void *p, size_t size)
 {
-    size_t old = malloc_usable_size(p);
+    size_t old = libc_usable(p);
     void *q = libc_alloc_atomic(t, size);
     memcpy(q, p, old < size ? old : size);
     libc_free(p);
     return q;
-}
-
-static size_t libc_usable(const void *p)
-{
-    return malloc_usable_size((void *)p);
 }
 
 static void libc_add_roots(void *low, void *high)
@@ -160,6 +188,7 @@ const struct rt__backend rt__backend_libc = {
     .realloc = libc_realloc,
     .free = libc_free,
     .usable = libc_usable,
+    .note_sample = libc_note_sample,
     .add_roots = libc_add_roots,
     .thread_start = libc_thread_start,
     .grow_in_small_steps = libc_grow_in_small_steps,

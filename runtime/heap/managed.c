@@ -10,6 +10,7 @@
 #include "runtime/cruntime.h"
 #include "runtime/heap/backend.h"
 #include "runtime/heap/process.h"
+#include "runtime/heap/sample.h"
 #include "runtime/heap/watcher.h"
 #include "runtime/os/os.h"
 
@@ -35,39 +36,76 @@ static __attribute__((noinline)) struct rt__thread *no_record(void)
     rt__os_die(2, "rt_alloc was called by a thread that has ended (from a destructor after the runtime's)");
 }
 
-static __attribute__((noinline)) void look(struct rt__thread *t)
+static int64_t look(struct rt__thread *t)
 {
-    rt__backend->thread_start(t);
-    if (rt__watcher.managed_bytes && !t->in_runtime) {
-        t->managed_budget = INT64_MAX;
-        t->managed_budget = rt__watcher.managed_bytes(t);
-    } else {
-        t->managed_budget = t->in_runtime ? 0 : RT__LOOK_NOT_BEFORE_INIT;
+    if (!rt__watcher.managed_bytes || t->in_runtime) {
+        return t->in_runtime ? 0 : RT__LOOK_NOT_BEFORE_INIT;
     }
+    t->managed.left = t->managed.grant = INT64_MAX;
+    int64_t until_look = rt__watcher.managed_bytes(t);
+    t->managed.left = t->managed.grant = 0;
+    return until_look;
 }
 
-static inline struct rt__thread *begin(size_t size)
+/* The budget is spent, size included: looks, if it is time, and says whether this object is to be sampled. Where
+ * objects are process-heap blocks, they are sampled there. */
+static bool turn(struct rt__thread *t, size_t size)
+{
+    struct rt__budget *b = &t->managed;
+    b->left += (int64_t)size;
+    rt__budget_settle(b);
+    bool due = !rt__backend->in_process && rt__sample_due(b, size);
+    b->until_look -= (int64_t)size;
+    if (!due) {
+        b->until_sample -= (int64_t)size;
+    }
+    rt__backend->thread_start(t);
+    if (b->until_look <= 0) {
+        b->until_look = look(t);
+    }
+    rt__budget_grant(b);
+    return due;
+}
+
+static void *record(struct rt__thread *t, void *p, size_t asked)
+{
+    double weight = rt__sample_weight(asked, t->managed.rate);
+    uint32_t record = rt__sampler.allocated(rt__backend->note_sample ? NULL : p, rt__backend->usable(p), weight);
+    if (rt__backend->note_sample) {
+        rt__backend->note_sample(p, record);
+    }
+    return p;
+}
+
+static __attribute__((noinline)) void *alloc_slow(struct rt__thread *t, size_t size,
+                                                  void *(*alloc)(struct rt__thread *t, size_t size))
+{
+    bool due = turn(t, size);
+    void *p = alloc(t, size);
+    return due ? record(t, p, size) : p;
+}
+
+static inline struct rt__thread *self(void)
 {
     struct rt__thread *t = rt__self();
-    if (rt__unlikely(!t)) {
-        t = no_record();
-    }
-    if (rt__unlikely((t->managed_budget -= (int64_t)size) <= 0)) {
-        look(t);
-    }
-    return t;
+    return rt__likely(t != NULL) ? t : no_record();
+}
+
+static inline bool spend(struct rt__thread *t, size_t size)
+{
+    return rt__unlikely((t->managed.left -= (int64_t)size) <= 0);
 }
 
 RT_API void *rt_alloc(size_t size)
 {
-    struct rt__thread *t = begin(size);
-    return rt__backend->alloc(t, size);
+    struct rt__thread *t = self();
+    return spend(t, size) ? alloc_slow(t, size, rt__backend->alloc) : rt__backend->alloc(t, size);
 }
 
 RT_API void *rt_alloc_atomic(size_t size)
 {
-    struct rt__thread *t = begin(size);
-    return rt__backend->alloc_atomic(t, size);
+    struct rt__thread *t = self();
+    return spend(t, size) ? alloc_slow(t, size, rt__backend->alloc_atomic) : rt__backend->alloc_atomic(t, size);
 }
 
 RT_API void *rt_realloc(void *p, size_t size)
@@ -79,8 +117,11 @@ RT_API void *rt_realloc(void *p, size_t size)
         rt__backend->free(p);
         return NULL;
     }
-    struct rt__thread *t = begin(size);
-    return rt__backend->realloc(t, p, size);
+    struct rt__thread *t = self();
+    bool due = spend(t, size) && turn(t, size);
+    void *q = rt__backend->realloc(t, p, size);
+    /* One that stays where it is is no allocation: its draw goes unused, and the next one knows nothing of it. */
+    return due && q != p ? record(t, q, size) : q;
 }
 
 RT_API void rt_free(void *p)
@@ -119,9 +160,14 @@ RT_API const char *rt_allocator(void)
     return rt__backend->name;
 }
 
+/* Never sampled: it is the runtime's own, and libgc may hand its address out again before a cycle could tell of
+ * its end. */
 void *rt__root_alloc(size_t size)
 {
-    struct rt__thread *t = begin(size);
+    struct rt__thread *t = self();
+    if (spend(t, size)) {
+        (void)turn(t, size);
+    }
     return rt__backend->alloc_root(t, size);
 }
 

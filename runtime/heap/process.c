@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "runtime/heap/mimalloc_page.h"
+#include "runtime/heap/sample.h"
 #include "runtime/heap/watcher.h"
 #include "runtime/os/os.h"
 
@@ -76,21 +77,39 @@ static bool page_headers_are_readable(void)
 }
 
 /* One range of addresses for all of mimalloc's segments, so that it is known what to ask the kernel
- * about. Addresses cost nothing; the size only has to exceed what the machine can hold. Where they
- * are limited (ulimit -v) mimalloc maps its segments itself and its own figure is used. */
+ * about; the last quarter is for sampled blocks. Addresses cost nothing; the size only has to exceed what the
+ * machine can hold. Where they are limited (ulimit -v) mimalloc maps its segments itself, its own figure is
+ * used, and sampled blocks have a range as large as can be had. */
 #define SEGMENT_BYTES ((size_t)32 << 20)
 #define RESERVE_MOST ((size_t)4 << 40)
 #define RESERVE_LEAST ((size_t)64 << 30)
+#define SAMPLES_LEAST (2 * SEGMENT_BYTES)
+#define SAMPLES_LIMITED ((size_t)1 << 30)
+
+static void reserve_for_samples(void)
+{
+    for (size_t size = SAMPLES_LIMITED; size >= SAMPLES_LEAST; size /= 2) {
+        char *p = rt__os_reserve(size, SEGMENT_BYTES);
+        if (p) {
+            rt__sample_range(p, size);
+            return;
+        }
+    }
+}
 
 static void reserve_addresses(void)
 {
     size_t size = 4 * rt__os_physical();
     size = size < RESERVE_LEAST ? RESERVE_LEAST : size > RESERVE_MOST ? RESERVE_MOST : size;
-    size &= ~(SEGMENT_BYTES - 1);
+    size &= ~(4 * SEGMENT_BYTES - 1);
+    size_t ordinary = size / 4 * 3;
     char *p = rt__os_reserve(size, SEGMENT_BYTES);
-    if (p && mi_manage_os_memory(p, size, false, false, true, -1)) {
+    if (p && mi_manage_os_memory(p, ordinary, false, false, true, -1)) {
         reserved = p;
         reserved_bytes = size;
+        rt__sample_range(p + ordinary, size - ordinary);
+    } else {
+        reserve_for_samples();
     }
 }
 
@@ -99,6 +118,7 @@ static void on_mimalloc_error(int error, void *unused);
 static void init_once(void)
 {
     rt__os_start_ns();
+    rt__thread_first();
     /* Whole 32 MiB segments committed up front would count (and, once touched, stay) as held:
      * with this off what mimalloc says it holds follows use. Must precede its first allocation. */
     mi_option_set(mi_option_eager_commit, 0);
@@ -136,23 +156,51 @@ static size_t block_size(const void *p)
     return mi_usable_size(p);
 }
 
-static void look(struct rt__thread *t)
+static int64_t look(struct rt__thread *t, uint64_t bytes)
 {
-    uint64_t bytes = (uint64_t)(t->process_grant - t->process_budget);
-    int64_t grant = RT__LOOK_NOT_BEFORE_INIT;
-    if (rt__watcher.process_bytes && !t->in_runtime) {
-        t->process_budget = INT64_MAX; /* whatever the look allocates is not looked at */
-        t->process_grant = INT64_MAX;
-        grant = rt__watcher.process_bytes(t, bytes);
+    if (!rt__watcher.process_bytes || t->in_runtime) {
+        return RT__LOOK_NOT_BEFORE_INIT;
     }
-    t->process_budget = t->process_grant = grant;
+    t->process.left = t->process.grant = INT64_MAX; /* whatever the look allocates is not looked at */
+    int64_t until_look = rt__watcher.process_bytes(t, bytes);
+    t->process.left = t->process.grant = 0;
+    return until_look;
 }
 
-static void spend(struct rt__thread *t, size_t bytes)
+static void turn(struct rt__thread *t)
 {
-    if (RT__COUNTING && (t->process_budget -= (int64_t)bytes) < 0) {
-        look(t);
+    struct rt__budget *b = &t->process;
+    rt__budget_settle(b);
+    if (b->until_look < 0) {
+        uint64_t bytes = (uint64_t)b->since_look;
+        b->since_look = 0;
+        b->until_look = look(t, bytes);
     }
+    rt__budget_grant(b);
+}
+
+/* The size as asked for, here as on the fast path: what decides on samples must be one measure. */
+static void spend(struct rt__thread *t, size_t size)
+{
+    if (RT__COUNTING && (t->process.left -= (int64_t)size) < 0) {
+        turn(t);
+    }
+}
+
+/* A sampled block when this allocation is to be one, else NULL. */
+static void *sample(struct rt__thread *t, size_t size, size_t alignment, bool zero)
+{
+    if (!RT__COUNTING || !t || t->process.left >= (int64_t)size) {
+        return NULL;
+    }
+    rt__budget_settle(&t->process);
+    void *p = rt__sample_due(&t->process, size) ? rt__sample_alloc(t, size, alignment, zero) : NULL;
+    if (p) {
+        t->process.until_look -= (int64_t)size; /* the new draw counts from the next allocation on */
+        t->process.since_look += (int64_t)size;
+        turn(t);
+    }
+    return p;
 }
 
 /* mimalloc has no memory to give: the block that was counted before it was asked for never was. */
@@ -179,7 +227,7 @@ static void count_afterwards(void)
 }
 
 /* Counts a block whose header must be read: larger than the small classes, or aligned. */
-static void count_block(const void *p)
+static void count_block(const void *p, size_t asked)
 {
     size_t size = block_size(p);
     struct rt__thread *t = rt__self();
@@ -189,7 +237,7 @@ static void count_block(const void *p)
         return;
     }
     rt__tally_process(&t->process_alloc, size);
-    spend(t, size);
+    spend(t, asked);
 }
 
 static void count_free(struct rt__thread *t, size_t size)
@@ -210,9 +258,13 @@ void *rt__process_alloc_slow(size_t size, bool zero)
         rt__process_init();
     }
     count_afterwards();
-    void *p = zero ? mi_zalloc(size) : mi_malloc(size);
+    void *p = sample(rt__self(), size, 16, zero);
     if (p) {
-        count_block(p);
+        return p;
+    }
+    p = zero ? mi_zalloc(size) : mi_malloc(size);
+    if (p) {
+        count_block(p, size);
     }
     return p;
 }
@@ -222,22 +274,31 @@ void *rt__process_alloc_aligned(size_t size, size_t alignment)
     if (rt__unlikely(!__atomic_load_n(&initialized, __ATOMIC_ACQUIRE))) {
         rt__process_init();
     }
+    count_afterwards();
+    void *p = sample(rt__self(), size, alignment, false);
+    if (p) {
+        return p;
+    }
+    size_t asked = size;
     /* mimalloc 2.0.9 takes power-of-two sizes up to 1024 to lie on their own multiples, but starts
      * such pages 384 bytes in: blocks for alignments of 256 to 1024 come out wrong. Any other size
      * takes its checked path. Can go when Debian's package is 2.1 or later. */
     if (alignment > 128 && size <= RT__SMALL_MAX) {
         size |= 1;
     }
-    count_afterwards();
-    void *p = mi_malloc_aligned(size, alignment);
+    p = mi_malloc_aligned(size, alignment);
     if (p) {
-        count_block(p);
+        count_block(p, asked);
     }
     return p;
 }
 
 void rt__process_free_slow(void *p)
 {
+    if (rt__unlikely(rt__sampled(p))) {
+        count_free(rt__self(), rt__sample_free(p));
+        return;
+    }
     count_free(rt__self(), block_size(p));
     mi_free(p);
 }
@@ -256,6 +317,23 @@ void rt__process_free_unread(void *p)
     mi_free(p);
 }
 
+/* mimalloc's own rule: what still fits and would not waste half of the block stays. */
+static bool stays(size_t usable, size_t size)
+{
+    return size <= usable && size >= usable / 2;
+}
+
+/* To or from a sampled block: mimalloc would not make the one nor end the other. */
+static void *move(void *p, size_t old_usable, size_t size)
+{
+    void *q = rt__process_alloc(size);
+    if (q) {
+        memcpy(q, p, old_usable < size ? old_usable : size);
+        rt__process_free(p);
+    }
+    return q;
+}
+
 void *rt__process_realloc(void *p, size_t size)
 {
     if (!p) {
@@ -265,11 +343,19 @@ void *rt__process_realloc(void *p, size_t size)
         rt__process_free(p);
         return NULL;
     }
+    size_t usable = rt__process_usable(p);
+    if (stays(usable, size)) {
+        return p;
+    }
+    struct rt__thread *t = rt__self_ptr;
+    if (rt__sampled(p) || (t && t->process.left < (int64_t)size)) {
+        return move(p, usable, size);
+    }
     size_t old_block = block_size(p);
     count_afterwards();
     void *q = mi_realloc(p, size);
     if (q && q != p) {
-        count_block(q);
+        count_block(q, size);
         count_free(rt__self(), old_block);
     }
     return q;
@@ -277,6 +363,9 @@ void *rt__process_realloc(void *p, size_t size)
 
 size_t rt__process_usable(const void *p)
 {
+    if (p && rt__unlikely(rt__sampled(p))) {
+        return rt__sample_size(p);
+    }
     return p ? mi_usable_size(p) : 0;
 }
 
@@ -305,6 +394,7 @@ void rt__process_collect(bool purge)
 {
     if (!purge) {
         mi_collect(false);
+        rt__sample_collect(rt__self_ptr, false);
         return;
     }
     /* mimalloc waits 25 ms before it returns a free page, 500 ms a segment, and mi_collect does not
@@ -313,6 +403,7 @@ void rt__process_collect(bool purge)
      * same value back. */
     mi_option_set(mi_option_decommit_delay, 0);
     mi_collect(true);
+    rt__sample_collect(rt__self_ptr, true);
     return_tail();
     mi_option_set(mi_option_decommit_delay, decommit_delay_ms);
 }

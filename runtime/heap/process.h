@@ -2,8 +2,9 @@
  *
  * Every malloc of the process comes here by interpose.c, and the managed heap too when CALLOCATOR
  * is mimalloc. Allocation counts by the request's words (mimalloc's class follows from them), a
- * free by the block size in mimalloc's page header; a thread looks at the account (watcher.h) each
- * time its budget of bytes is spent. Nothing here may call malloc or print, but for a broken heap.
+ * free by the block size in mimalloc's page header; a thread looks at the account (watcher.h) or
+ * takes a sample (sample.h) each time its budget of bytes is spent. Nothing here may call malloc or print, but for a
+ * broken heap.
  *
  * In sanitizer builds (RT_SANITIZE) the sanitizer owns malloc, and this folder counts only what
  * the libc backend hands out.
@@ -68,11 +69,11 @@ static inline bool rt__process_count_small(struct rt__thread *t, size_t size)
         return false;
     }
     if (RT__COUNTING) {
-        int64_t left = t->process_budget - (int64_t)size;
+        int64_t left = t->process.left - (int64_t)size;
         if (rt__unlikely(left < 0)) {
             return false;
         }
-        t->process_budget = left;
+        t->process.left = left;
         unsigned class = rt__class_of_words[(size + 7) >> 3];
         t->class_counted = class;
         rt__bump(&t->process_alloc.n[class], 1);

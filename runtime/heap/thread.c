@@ -32,6 +32,7 @@ static void on_thread_exit(void *record)
     t_past_end = true;
     rt__self_ptr = rt__self_free = NULL;
     t->tid = 0;
+    t->sampled_heap = NULL; /* mimalloc deletes it next */
     __atomic_store_n(&t->stack_base, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&t->stack_low, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&t->in_use, false, __ATOMIC_RELEASE);
@@ -68,6 +69,11 @@ static struct rt__thread *make_record(void)
     return t;
 }
 
+void rt__thread_first(void)
+{
+    pthread_once(&exit_key_once, make_exit_key);
+}
+
 struct rt__thread *rt__self_slow(void)
 {
     struct rt__thread *t = rt__self_ptr;
@@ -82,11 +88,10 @@ struct rt__thread *rt__self_slow(void)
     t->in_runtime = false;
     t->never_allocates = false;
     t->collector_knows = false;
-    t->process_budget = t->process_grant = 0;
-    t->managed_budget = 0;
+    t->process = t->managed = (struct rt__budget){.until_sample = RT__NO_SAMPLE};
     rt__self_ptr = t;
     rt__self_free = rt__free_reads_headers ? t : NULL;
-    pthread_once(&exit_key_once, make_exit_key);
+    rt__thread_first();
     pthread_setspecific(exit_key, t);
     return t;
 }

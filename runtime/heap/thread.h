@@ -27,14 +27,28 @@ struct rt__tally {
     uint64_t bytes;
 };
 
+/* Bytes that a thread may allocate of one heap before it has to do something: look at the account
+ * (watcher.h) or take a sample (sample.h). The fast path only counts `left` down. */
+struct rt__budget {
+    int64_t left;         /* below 0 (managed: at most 0): the slow path settles and grants anew */
+    int64_t grant;        /* what left was last set to */
+    int64_t until_look;   /* as of the last settling, like the next two */
+    int64_t until_sample; /* an allocation of at least this size is sampled; RT__NO_SAMPLE: none is */
+    int64_t since_look;   /* bytes spent since the last look */
+    int64_t rate;         /* that until_sample was drawn with */
+    uint64_t random;
+};
+#define RT__NO_SAMPLE (INT64_C(1) << 62)
+
+struct mi_heap_s;
+
 struct rt__thread {
-    int64_t process_budget; /* process-heap bytes until this thread next looks at the account */
-    int64_t managed_budget; /* managed likewise */
-    int64_t process_grant;  /* what process_budget was last set to */
+    struct rt__budget process, managed;
     uint32_t class_counted; /* of the small block now being asked of mimalloc; see process.c */
     struct rt__tally process_alloc, process_free;
     struct rt__tally managed_alloc, managed_free; /* managed_free: by hand only (libc backend) */
 
+    struct mi_heap_s *sampled_heap;  /* where its sampled blocks come from; NULL until the first */
     uint32_t give_back_seen;         /* rt__give_back_epoch that this thread has acted on */
     bool in_runtime;                 /* inside a cycle or a look: do not look again */
     bool never_allocates;            /* the background thread: it has no mimalloc heap, and must get none */
@@ -53,6 +67,10 @@ extern __thread struct rt__thread *rt__self_ptr __attribute__((tls_model("initia
 extern __thread struct rt__thread *rt__self_free __attribute__((tls_model("initial-exec")));
 extern bool rt__free_reads_headers;    /* set before the first thread gets its record */
 extern struct rt__thread *rt__threads; /* atomic head; only ever grows */
+
+/* So early that this folder's end of a thread comes before mimalloc's: the keys' destructors run in the order
+ * of their making. */
+void rt__thread_first(void);
 
 /* The calling thread's record, made at its first call; NULL when the thread is past its end: then
  * count with rt__late_begin/end. */

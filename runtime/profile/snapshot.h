@@ -3,9 +3,16 @@
  * Every profile - heap, CPU, mutex, threads - is collected into one struct rt__profile, which knows
  * nothing of where it came from. Differences, profile.proto and Go's text are made from it.
  *
- *   snapshot.c   building, merging, subtracting (pure)
- *   proto.c      profile.proto, gzip'd
- *   text.c       Go's ?debug=1 and ?debug=2
+ *   snapshot.c       building, merging, subtracting (pure)
+ *   proto.c wire.c   profile.proto
+ *   gzip.c           gzip
+ *   text.c parts.c   Go's ?debug=1 and ?debug=2
+ *   frames.c         addresses looked up, each once, for both
+ *   render.c         all of it together, with the symbols of this process
+ *   ids.c memory.c   hash tables and growing memory that they share
+ *
+ * Runs on an ordinary thread, never inside malloc or a signal handler. Where memory runs out nothing ends:
+ * `failed` is set, what follows does nothing, and the caller looks once, at the end.
  */
 #ifndef RT_PROFILE_SNAPSHOT_H
 #define RT_PROFILE_SNAPSHOT_H
@@ -13,9 +20,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "runtime/profile/ids.h"
 
 struct rt_labels;
+struct rt__symbol;
 struct rt__symbols;
+struct rt__mapping;
 struct rt__bucket_copy;
 
 #define RT__PROFILE_VALUES 4
@@ -44,7 +54,7 @@ struct rt__profile_kind {
     const char *default_type; /* NULL: the last one */
     struct rt__value_type period_type;
     enum rt__text_style text;
-    const char *text_title; /* first words of ?debug=1: "heap profile", "mutex" ... */
+    const char *text_title; /* of ?debug=1: "goroutine", "threadcreate", "mutex", "contention"; not of heaps */
     bool drops_runtime;     /* leave out the frames of the runtime's that a stack begins with, as Go does for heap */
 };
 
@@ -62,15 +72,25 @@ struct rt__profile {
 
 void rt__profile_begin(struct rt__profile *p, const struct rt__profile_kind *kind);
 void rt__profile_release(struct rt__profile *p);
-/* Adds a zeroed sample; NULL (and failed) when there is no memory. */
+/* Adds a zeroed sample, good until the next one is added; NULL (and failed) when there is no memory. */
 struct rt__sample *rt__profile_add(struct rt__profile *p);
 /* A copy of bytes that lives as long as the profile; NULL (and failed) when there is no memory. */
 void *rt__profile_keep(struct rt__profile *p, const void *bytes, size_t size);
 /* Adds a sample for each bucket with a value that is not 0, values rounded to whole numbers. */
 void rt__profile_add_buckets(struct rt__profile *p, const struct rt__bucket_copy *copy, size_t n);
 
-/* after - before, sample by sample (same stack, labels and thread); samples that come out all 0 are left out. The
- * result's time is before's and its duration the time between; it borrows stacks from both, which must outlive it. */
+/* Adds samples to a profile so that equal ones (same stack, labels and thread) become one. */
+struct rt__merge {
+    struct rt__profile *into; /* gains samples by this alone */
+    struct rt__ids ids;
+};
+/* values are added (sign 1) or taken off (-1). The stack and the thread's name are borrowed. */
+void rt__merge_add(struct rt__merge *m, const struct rt__sample *sample, int sign);
+void rt__merge_release(struct rt__merge *m);
+
+/* Begins *out and makes it after - before, sample by sample (same stack, labels and thread); samples that come out all
+ * 0 are left out. The result's time is before's and its duration the time between; period and comment are after's. It
+ * borrows stacks and names of threads from both, which must outlive it. */
 void rt__profile_subtract(struct rt__profile *out, const struct rt__profile *before, const struct rt__profile *after);
 
 /* Bytes that grow; malloc'd. */
@@ -83,13 +103,22 @@ void rt__bytes_add(struct rt__bytes *b, const void *data, size_t len);
 void rt__bytes_addf(struct rt__bytes *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void rt__bytes_release(struct rt__bytes *b);
 
-/* debug 0: gzip'd profile.proto; 1 and 2: text as Go's runtime/pprof writes it. Opens its own session of symbols.
- * Returns 0 or -ENOMEM. */
+/* debug 0: gzip'd profile.proto; 1 and 2: text as Go's runtime/pprof writes it. Opens its own session of symbols. *out
+ * is zeroed before. Returns 0, or -ENOMEM (also for a profile that failed), and then *out is empty. */
 int rt__profile_render(const struct rt__profile *p, int debug, struct rt__bytes *out);
-/* The same with a session of the caller's; profile.proto is not gzip'd yet (tests). */
-void rt__proto_write(const struct rt__profile *p, struct rt__symbols *symbols, struct rt__bytes *out);
-void rt__text_write(const struct rt__profile *p, int debug, struct rt__symbols *symbols, struct rt__bytes *out);
-/* gzip of a whole. Returns 0 or -ENOMEM. */
+
+/* What symbols.h does, as the writers reach it: tests put their own in its place. */
+struct rt__symbol_source {
+    struct rt__symbols *session;
+    size_t (*find)(struct rt__symbols *s, uintptr_t pc, struct rt__symbol *out, size_t max);
+    uintptr_t (*function_start)(struct rt__symbols *s, uintptr_t pc);
+    const struct rt__mapping *(*mappings)(struct rt__symbols *s, size_t *n);
+};
+/* The parts of rt__profile_render; profile.proto is not gzip'd yet. Without memory out->failed is set. */
+void rt__proto_write(const struct rt__profile *p, const struct rt__symbol_source *symbols, struct rt__bytes *out);
+void rt__text_write(const struct rt__profile *p, int debug, const struct rt__symbol_source *symbols,
+                    struct rt__bytes *out);
+/* gzip of a whole, added to out. Returns 0 or -ENOMEM (and out has failed). */
 int rt__gzip(const char *data, size_t len, struct rt__bytes *out);
 
 #endif

@@ -1,0 +1,137 @@
+/* symbols_parts.h - what the files of one session of symbols share; symbols.h is for everybody else.
+ *
+ *   symbols.c           the session: its lock, its cache of answers
+ *   symbols_objects.c   which objects are loaded where, and the mappings
+ *   symbols_image.c     their files, opened when an address falls into them, and refused when they are others
+ *   symbols_debug.c     functions, inlined calls and lines by DWARF
+ *   symbols_names.c     functions by symbol table and frame information, where there is no DWARF
+ *   symbols_strings.c   arrays, spans of addresses and strings of a session; paths (pure)
+ */
+#ifndef RT_PROFILE_SYMBOLS_PARTS_H
+#define RT_PROFILE_SYMBOLS_PARTS_H
+
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#include "runtime/profile/symbols.h"
+
+/* Functions inlined into each other that are told apart; deeper ones count as the caller's. */
+#define RT__INLINE_MAX 32
+
+/* ---- symbols_strings.c ---- */
+
+/* The array with room for one more, *room elements in all; NULL, and nothing changed, when there is no memory. */
+void *rt__array_grown(void *array, size_t count, size_t *room, size_t size);
+
+/* Ranges of addresses, each of them [low, high), and the index of what lies there. */
+struct rt__span {
+    uint64_t low, high;
+    uint32_t what;
+};
+struct rt__spans {
+    struct rt__span *at;
+    size_t count, room;
+};
+bool rt__spans_add(struct rt__spans *s, uint64_t low, uint64_t high, uint32_t what);
+void rt__spans_sort(struct rt__spans *s);
+const struct rt__span *rt__spans_find(const struct rt__spans *s, uint64_t address);
+
+/* Strings that live as long as the session, each of them once. */
+#define RT__STRING_CHAINS 1024
+struct rt__strings {
+    struct rt__string *chains[RT__STRING_CHAINS];
+    struct rt__string_chunk *chunks;
+    size_t left; /* bytes of the newest chunk */
+};
+/* NULL when there is no memory. */
+const char *rt__strings_keep(struct rt__strings *s, const char *text, size_t len);
+void rt__strings_release(struct rt__strings *s);
+
+/* Takes "//", "." and "name/.." out of a path, in place, by its text alone. */
+void rt__path_clean(char *path);
+const char *rt__path_base(const char *path);
+
+/* ---- symbols_objects.c ---- */
+
+struct rt__object {
+    uintptr_t start, end; /* of all its segments, whole pages */
+    uintptr_t bias;       /* address in memory - address in the file */
+    uintptr_t low;        /* what libdwfl takes for its start */
+    const char *file;     /* as mapped; "[vdso]" */
+    const char *build_id; /* hex; "" when it has none */
+    bool is_program, is_vdso;
+    bool is_deleted; /* another file may have its name now */
+    bool is_own;     /* holds libcruntime */
+    bool is_heap;    /* libmimalloc or libgc: the runtime's, whatever is in it */
+    Dwfl_Module *module;
+    bool is_checked, is_usable; /* its file can be read and is what was loaded */
+    struct rt__debug *debug;    /* NULL: none, or not yet looked for */
+    struct rt__names *names;
+    bool debug_sought, names_sought;
+};
+
+struct rt__objects {
+    struct rt__object *at;
+    size_t count, room;
+    struct rt__spans spans; /* what: index into at */
+    struct rt__mapping *mappings;
+    size_t mappings_count, mappings_room;
+};
+
+/* Reads what is loaded. Without a readable maps file the mappings are the program headers'. */
+bool rt__objects_read(struct rt__objects *o, struct rt__strings *strings, const char *maps_file);
+struct rt__object *rt__objects_find(const struct rt__objects *o, uintptr_t address);
+void rt__objects_release(struct rt__objects *o);
+
+struct rt__maps_line {
+    uint64_t start, limit, offset;
+    bool is_code, is_deleted;
+    const char *file; /* within the line */
+    size_t file_len;
+};
+/* One line of /proc/self/maps, without its newline; false when it is none. Pure. */
+bool rt__maps_parse(const char *line, struct rt__maps_line *out);
+/* The build id among notes of an ELF file, aligned to 4 or 8; NULL when there is none. Pure. */
+const unsigned char *rt__notes_build_id(const void *notes, size_t size, size_t align, size_t *len);
+/* id in hex, into 2 * RT__BUILD_ID_MAX + 1 bytes; what is longer is cut. Pure. */
+#define RT__BUILD_ID_MAX 64
+void rt__build_id_hex(const unsigned char *id, size_t len, char *hex);
+
+/* ---- symbols_image.c ---- */
+
+/* A session of libdwfl that knows all objects and has opened none. */
+Dwfl *rt__images_begin(struct rt__objects *o);
+/* Opens the object's file at the first call; false when it cannot be used. */
+bool rt__image_open(struct rt__object *o);
+
+/* ---- symbols_debug.c ---- */
+
+/* Like rt__symbols_find, but 0 when the debug information has no function there. out[0] has file and line even
+ * then, if they are known. */
+size_t rt__debug_find(struct rt__symbols *s, struct rt__object *o, uintptr_t pc, struct rt__symbol *out, size_t max);
+void rt__debug_release(struct rt__debug *d);
+
+/* ---- symbols_names.c ---- */
+
+/* Start of the function by its frame information; 0 when there is none. */
+uintptr_t rt__frame_function(uintptr_t pc);
+/* The symbol that the address is in, and where it starts; NULL when there is none. */
+const char *rt__names_find(struct rt__object *o, uintptr_t pc, uintptr_t *start);
+void rt__names_release(struct rt__names *n);
+/* Whether a function of an object is the runtime's, judged by its name alone. */
+bool rt__name_is_runtime(const struct rt__object *o, const char *name, bool has_source);
+
+/* ---- symbols.c ---- */
+
+struct rt__symbols {
+    Dwfl *dwfl;
+    struct rt__objects objects;
+    struct rt__strings strings;
+    const char *root; /* folder with the runtime's sources, ends with "/"; NULL: not known */
+    bool root_sought;
+    struct rt__answer *answers; /* a hash table; found[first] and on are the functions */
+    size_t answers_count, answers_room;
+    struct rt__symbol *found;
+    size_t found_count, found_room;
+};
+
+#endif

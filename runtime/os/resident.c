@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PAGE_BYTES 4096u
@@ -30,6 +32,16 @@ void *rt__os_reserve(size_t size, size_t alignment)
     }
     munmap(p + before + size, alignment - before);
     return p + before;
+}
+
+/* The kernel reads the mask before it looks at what should be done with it, which is nothing that there is: the
+ * answer is EINVAL, or EFAULT. mincore would call pages readable that nobody may read. */
+bool rt__os_readable(uintptr_t address)
+{
+    int saved_errno = errno;
+    bool readable = syscall(SYS_rt_sigprocmask, ~0, address, NULL, _NSIG / 8) == -1 && errno != EFAULT;
+    errno = saved_errno;
+    return readable;
 }
 
 uint64_t rt__os_physical(void)

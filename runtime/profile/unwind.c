@@ -25,6 +25,8 @@
 /* A stack in use deeper than this is read page by page. It keeps another stack, far below the thread's own, from being
  * taken for its continuation. */
 #define DEEPEST ((uintptr_t)64 << 20)
+/* Where no rule is known. rbp may be left from another stack, as it is where a coroutine begins. */
+#define LARGEST_FRAME ((uint64_t)1 << 20)
 #define PAGES_AT_ONCE 16 /* asked about in one walk: 2 us */
 
 /* Reads of the stack go across frames, and race with nobody; sanitizers cannot know either. */
@@ -170,8 +172,13 @@ static bool step_by_rule(struct walk *w, const struct rt__cfi_rule *rule)
     }
     for (unsigned left = rule->saved; left != 0; left &= left - 1) {
         unsigned i = (unsigned)__builtin_ctz(left);
-        uint64_t from = rule->by_base >> i & 1 ? base : cfa;
-        if (!read_word(w, from + (uint64_t)rule->words[i] * 8, &r[rt__cfi_kept[i]])) {
+        uint64_t from = (rule->by_base >> i & 1 ? base : cfa) + (uint64_t)rule->words[i] * 8;
+        /* gcc does not say so when the last instructions of a realigned frame have given the base back already; what
+         * they saved is then not to be found below the CFA. */
+        if (from >= cfa && w->exact) {
+            continue;
+        }
+        if (!read_word(w, from, &r[rt__cfi_kept[i]])) {
             return false;
         }
     }
@@ -191,7 +198,7 @@ static bool step_without_rule(struct walk *w, enum rt__rule_found found)
     if (w->exact && found == RT__RULE_OUTSIDE && read_word(w, rsp, &rip) && is_in_object(rip - 1)) {
         return return_to(w, rip, rsp + 8);
     }
-    if (rbp % 8 != 0 || rbp < rsp || !read_word(w, rbp, &caller_rbp) || !read_word(w, rbp + 8, &rip)) {
+    if (rbp % 8 != 0 || rbp - rsp > LARGEST_FRAME || !read_word(w, rbp, &caller_rbp) || !read_word(w, rbp + 8, &rip)) {
         return false;
     }
     if (!is_in_object(rip - 1)) {
@@ -217,12 +224,11 @@ static size_t walk(struct walk *w, uintptr_t *pcs, size_t max, size_t skip)
         } else {
             more = rule.return_how != RT__RETURN_UNDEFINED && step_by_rule(w, &rule);
         }
-        if (found == RT__RULE_OUTSIDE && !was_exact && !more) {
-            break; /* not code that anybody knows: no address to return to after all */
-        }
-        if (skip > 0) {
+        /* In no object: code made at run time, or no address to return to after all. */
+        bool is_code = found != RT__RULE_OUTSIDE || was_exact || (more && rt__os_readable(pc));
+        if (is_code && skip > 0) {
             skip--;
-        } else {
+        } else if (is_code) {
             pcs[n++] = shown;
         }
         if (!more) {

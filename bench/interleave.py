@@ -5,7 +5,7 @@ compared with a figure of another time. The variants of a benchmark are run in t
 and each round gives one ratio between runs that are seconds apart; the result is the median of
 these ratios, with their least and greatest beside it. A bound is held against the median.
 
-The drivers (run-malloc, run-http, run-trees, run-pool) measure and give rows; run-all calls each of
+The drivers (run-malloc, run-locks, run-http, run-trees, run-pool) measure and give rows; run-all calls each of
 them and prints the rows in one table. Python's standard library is all they need.
 """
 

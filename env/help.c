@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define TERMINAL_COLUMNS 80
-#define TEXT_INDENT 18 /* wide enough for the longest name, as a key is two columns in */
+#define TEXT_INDENT 24 /* wide enough for the longest name, as a key is two columns in */
 
 static const char *want_phrase(const char *want)
 {

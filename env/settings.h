@@ -37,6 +37,8 @@ enum env_knob {
     ENV_SCAVTRACE,
     ENV_INITTRACE,
     ENV_MEMPROFILERATE,
+    ENV_MUTEXPROFILEFRACTION,
+    ENV_BLOCKPROFILERATE,
     ENV_SCHEDTRACE,
     ENV_MADVDONTNEED,
     ENV_GCSTRESS,
@@ -56,6 +58,8 @@ struct env_settings {
     int32_t scavtrace;
     int32_t inittrace;
     int64_t memprofilerate_bytes;
+    int32_t mutexprofilefraction; /* 0 = off */
+    int64_t blockprofilerate_ns;  /* 0 = off */
     int32_t schedtrace_ms; /* 0 = off */
     int32_t madvdontneed;
     int64_t gcstress; /* a cycle at every Nth managed allocation; 0 = off */

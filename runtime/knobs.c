@@ -11,6 +11,7 @@
 #include "runtime/cruntime.h"
 #include "runtime/gc/cycle.h"
 #include "runtime/heap/sample.h"
+#include "runtime/profile/contention.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct env_settings now;
@@ -73,6 +74,32 @@ RT_API int rt_set_traceback(const char *level)
     now.source[ENV_CTRACEBACK] = ENV_CALL;
     pthread_mutex_unlock(&lock);
     return 0;
+}
+
+RT_API int rt_set_mutex_profile_fraction(int rate)
+{
+    if (rate < 0) {
+        return rt__contention_set_mutex_fraction(rate);
+    }
+    pthread_mutex_lock(&lock);
+    int old = rt__contention_set_mutex_fraction(rate);
+    now.mutexprofilefraction = rate;
+    now.source[ENV_MUTEXPROFILEFRACTION] = ENV_CALL;
+    pthread_mutex_unlock(&lock);
+    return old;
+}
+
+RT_API int64_t rt_set_block_profile_rate(int64_t rate_ns)
+{
+    if (rate_ns < 0) {
+        return rt__contention_set_block_rate(rate_ns);
+    }
+    pthread_mutex_lock(&lock);
+    int64_t old = rt__contention_set_block_rate(rate_ns);
+    now.blockprofilerate_ns = rate_ns;
+    now.source[ENV_BLOCKPROFILERATE] = ENV_CALL;
+    pthread_mutex_unlock(&lock);
+    return old;
 }
 
 RT_API bool rt_setting_get(unsigned index, struct rt_setting *out)

@@ -28,6 +28,26 @@ void rt__buckets_unlock(struct rt__buckets *t)
     __atomic_store_n(&t->locked, false, __ATOMIC_RELEASE);
 }
 
+/* Whoever holds the lock and runs is done within TRY_SPINS looks; whoever holds it and was put off its
+ * processor comes back to it within some of the TRY_ROUNDS yields. Whoever was stopped by the collector may
+ * be waited for by the collector itself, so this ends. */
+#define TRY_SPINS 64
+#define TRY_ROUNDS 64
+
+static bool try_lock(struct rt__buckets *t)
+{
+    for (int round = 0; round < TRY_ROUNDS; round++) {
+        for (int spin = 0; spin < TRY_SPINS; spin++) {
+            if (!__atomic_load_n(&t->locked, __ATOMIC_RELAXED) &&
+                !__atomic_exchange_n(&t->locked, true, __ATOMIC_ACQUIRE)) {
+                return true;
+            }
+        }
+        sched_yield();
+    }
+    return false;
+}
+
 static uint32_t hash_of(const uintptr_t *pcs, size_t depth, const struct rt_labels *labels)
 {
     uint64_t h = (uintptr_t)labels * UINT64_C(0x9e3779b97f4a7c15);
@@ -97,31 +117,24 @@ static void add(struct rt__bucket *b, const double by[RT__BUCKET_VALUES])
 
 /* ---- for everybody ----------------------------------------------------------------------------- */
 
-static struct rt__bucket **chains_of(struct rt__buckets *t)
+/* NULL when there is none, or no table yet. */
+static struct rt__bucket *find_unlocked(struct rt__buckets *t, uint32_t hash, const uintptr_t *pcs, size_t depth,
+                                        const struct rt_labels *labels)
 {
     struct rt__bucket **chains = __atomic_load_n(&t->chains, __ATOMIC_ACQUIRE);
-    if (chains) {
-        return chains;
-    }
-    rt__buckets_lock(t);
-    chains = t->chains;
-    if (!chains) {
-        chains = rt__os_map(CHAINS * sizeof(struct rt__bucket *), RT__OS_BUCKETS);
-        __atomic_store_n(&t->chains, chains, __ATOMIC_RELEASE);
-    }
-    rt__buckets_unlock(t);
-    return chains;
+    return chains ? find(__atomic_load_n(&chains[hash % CHAINS], __ATOMIC_ACQUIRE), hash, pcs, depth, labels) : NULL;
 }
 
-struct rt__bucket *rt__buckets_add(struct rt__buckets *t, const uintptr_t *pcs, size_t depth,
-                                   const struct rt_labels *labels, const double by[RT__BUCKET_VALUES])
+static struct rt__bucket *add_or_make(struct rt__buckets *t, struct rt__bucket *found, uint32_t hash,
+                                      const uintptr_t *pcs, size_t depth, const struct rt_labels *labels,
+                                      const double by[RT__BUCKET_VALUES])
 {
-    uint32_t hash = hash_of(pcs, depth, labels);
-    struct rt__bucket **chain = &chains_of(t)[hash % CHAINS];
-    struct rt__bucket *b = find(__atomic_load_n(chain, __ATOMIC_ACQUIRE), hash, pcs, depth, labels);
-    rt__buckets_lock(t);
+    if (!t->chains) {
+        __atomic_store_n(&t->chains, rt__os_map(CHAINS * sizeof(*t->chains), RT__OS_BUCKETS), __ATOMIC_RELEASE);
+    }
+    struct rt__bucket *b = found;
     if (!b) {
-        b = find(*chain, hash, pcs, depth, labels); /* another thread may have made it meanwhile */
+        b = find(t->chains[hash % CHAINS], hash, pcs, depth, labels); /* another thread may have made it meanwhile */
     }
     if (!b) {
         b = make(t, hash, pcs, depth, labels);
@@ -129,6 +142,30 @@ struct rt__bucket *rt__buckets_add(struct rt__buckets *t, const uintptr_t *pcs, 
     if (b) {
         add(b, by);
     }
+    return b;
+}
+
+struct rt__bucket *rt__buckets_add(struct rt__buckets *t, const uintptr_t *pcs, size_t depth,
+                                   const struct rt_labels *labels, const double by[RT__BUCKET_VALUES])
+{
+    uint32_t hash = hash_of(pcs, depth, labels);
+    struct rt__bucket *b = find_unlocked(t, hash, pcs, depth, labels);
+    rt__buckets_lock(t);
+    b = add_or_make(t, b, hash, pcs, depth, labels, by);
+    rt__buckets_unlock(t);
+    return b;
+}
+
+struct rt__bucket *rt__buckets_try_add(struct rt__buckets *t, const uintptr_t *pcs, size_t depth,
+                                       const struct rt_labels *labels, const double by[RT__BUCKET_VALUES])
+{
+    uint32_t hash = hash_of(pcs, depth, labels);
+    struct rt__bucket *b = find_unlocked(t, hash, pcs, depth, labels);
+    if (!try_lock(t)) {
+        __atomic_add_fetch(&t->missed, 1, __ATOMIC_RELAXED);
+        return NULL;
+    }
+    b = add_or_make(t, b, hash, pcs, depth, labels, by);
     rt__buckets_unlock(t);
     return b;
 }
@@ -169,9 +206,17 @@ int rt__buckets_copy(struct rt__buckets *t, struct rt__bucket_copy **copy, size_
 uint64_t rt__buckets_dropped(struct rt__buckets *t)
 {
     rt__buckets_lock(t);
-    uint64_t dropped = t->dropped;
+    uint64_t dropped = t->dropped + __atomic_load_n(&t->missed, __ATOMIC_RELAXED);
     rt__buckets_unlock(t);
     return dropped;
+}
+
+uint64_t rt__buckets_count(struct rt__buckets *t)
+{
+    rt__buckets_lock(t);
+    uint64_t count = t->count;
+    rt__buckets_unlock(t);
+    return count;
 }
 
 void rt__buckets_clear(struct rt__buckets *t)

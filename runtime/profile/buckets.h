@@ -31,6 +31,7 @@ struct rt__buckets {
     char *room, *room_end; /* of the chunk being filled */
     size_t mapped_bytes, most_bytes;
     uint64_t count, dropped;
+    uint64_t missed; /* atomic: not added, because somebody else held the lock for too long */
     bool locked;
 };
 
@@ -43,6 +44,10 @@ struct rt__buckets {
  * the table is full. */
 struct rt__bucket *rt__buckets_add(struct rt__buckets *t, const uintptr_t *pcs, size_t depth,
                                    const struct rt_labels *labels, const double by[RT__BUCKET_VALUES]);
+/* The same for callers that must not wait for another thread, which may have been stopped with the lock in hand: gives
+ * up after some 100 us of trying, with NULL and one more dropped. */
+struct rt__bucket *rt__buckets_try_add(struct rt__buckets *t, const uintptr_t *pcs, size_t depth,
+                                       const struct rt_labels *labels, const double by[RT__BUCKET_VALUES]);
 /* Adds to a bucket that is known. */
 void rt__buckets_add_to(struct rt__buckets *t, struct rt__bucket *b, const double by[RT__BUCKET_VALUES]);
 
@@ -54,6 +59,7 @@ struct rt__bucket_copy {
 };
 int rt__buckets_copy(struct rt__buckets *t, struct rt__bucket_copy **copy, size_t *n);
 uint64_t rt__buckets_dropped(struct rt__buckets *t);
+uint64_t rt__buckets_count(struct rt__buckets *t);
 
 /* Sets all values to 0 (a CPU profile begins anew); buckets stay. */
 void rt__buckets_clear(struct rt__buckets *t);

@@ -193,8 +193,8 @@ static int load(const char *name, const char *value, struct env_settings *s, str
 }
 
 #define KEYS                                                                                                           \
-    "(gctrace, gcpacertrace, scavtrace, inittrace, memprofilerate, schedtrace, madvdontneed, gcstress, sigquit, "      \
-    "heapdumpdir)"
+    "(gctrace, gcpacertrace, scavtrace, inittrace, memprofilerate, mutexprofilefraction, blockprofilerate, "           \
+    "schedtrace, madvdontneed, gcstress, sigquit, heapdumpdir)"
 #define BYTES_WANT "want bytes as an integer with an optional unit B, KiB, MiB, GiB or TiB, or \"off\""
 #define TEN "aaaaaaaaaa"
 #define SEVENTY TEN TEN TEN TEN TEN TEN TEN
@@ -235,6 +235,14 @@ static void a_malformed_variable_is_named_with_its_value_and_what_is_wanted(void
         {"CDEBUG", "memprofilerate=-1", "CDEBUG=memprofilerate=-1: want an integer of at least 0 for memprofilerate"},
         {"CDEBUG", "memprofilerate=9223372036854775808",
          "CDEBUG=memprofilerate=9223372036854775808: want an integer of at least 0 for memprofilerate"},
+        {"CDEBUG", "mutexprofilefraction=-1",
+         "CDEBUG=mutexprofilefraction=-1: want an integer of at least 0 for mutexprofilefraction"},
+        {"CDEBUG", "mutexprofilefraction=2147483648",
+         "CDEBUG=mutexprofilefraction=2147483648: want an integer of at least 0 for mutexprofilefraction"},
+        {"CDEBUG", "blockprofilerate=-1",
+         "CDEBUG=blockprofilerate=-1: want an integer of at least 0 for blockprofilerate"},
+        {"CDEBUG", "blockprofilerate=1ms",
+         "CDEBUG=blockprofilerate=1ms: want an integer of at least 0 for blockprofilerate"},
         {"CDEBUG", "schedtrace=2147483648",
          "CDEBUG=schedtrace=2147483648: want an integer of at least 0 for schedtrace"},
         {"CDEBUG", "gcstress=x", "CDEBUG=gcstress=x: want an integer of at least 0 for gcstress"},
@@ -290,7 +298,8 @@ static void every_well_formed_debug_key_is_stored(void **state)
 
     (void)state;
     assert_int_equal(load("CDEBUG",
-                          "gctrace=2,gcpacertrace=1,scavtrace=1,inittrace=1,memprofilerate=1,schedtrace=1000,"
+                          "gctrace=2,gcpacertrace=1,scavtrace=1,inittrace=1,memprofilerate=1,mutexprofilefraction=10,"
+                          "blockprofilerate=9223372036854775807,schedtrace=1000,"
                           "madvdontneed=0,gcstress=9223372036854775807,sigquit=continue,heapdumpdir=/var/tmp/a=b c",
                           &s, &err),
                      0);
@@ -299,6 +308,8 @@ static void every_well_formed_debug_key_is_stored(void **state)
     assert_int_equal(s.scavtrace, 1);
     assert_int_equal(s.inittrace, 1);
     assert_int_equal(s.memprofilerate_bytes, 1);
+    assert_int_equal(s.mutexprofilefraction, 10);
+    assert_true(s.blockprofilerate_ns == INT64_MAX);
     assert_int_equal(s.schedtrace_ms, 1000);
     assert_int_equal(s.madvdontneed, 0);
     assert_true(s.gcstress == INT64_MAX);

@@ -46,6 +46,8 @@ static void the_defaults_are_the_documented_ones(void **state)
     assert_int_equal(s.scavtrace, 0);
     assert_int_equal(s.inittrace, 0);
     assert_int_equal(s.memprofilerate_bytes, 524288);
+    assert_int_equal(s.mutexprofilefraction, 0);
+    assert_int_equal(s.blockprofilerate_ns, 0);
     assert_int_equal(s.schedtrace_ms, 0);
     assert_int_equal(s.madvdontneed, 1);
     assert_int_equal(s.gcstress, 0);

@@ -1,0 +1,4 @@
+/* raw_locks.c - the lock benchmark without the runtime: libc's own calls. */
+#define BENCH_NAME "raw_locks"
+#define BENCH_SETUP(profiles) ((void)(profiles))
+#include "bench/locks.inc.h"

@@ -142,11 +142,12 @@ static bool has_waited(int error)
 
 /* ---- mutexes ------------------------------------------------------------------------------------- */
 
-/* glibc's trylock leaves a robust mutex that is past recovery locked for good, and the next lock hangs where it should
- * say ENOTRECOVERABLE. So robust mutexes, which are for sharing between processes, are passed on as they are. The
- * kind's place and this bit of it are part of the ABI: programs have mutexes compiled in. */
+/* Two things that only the mutex itself tells. Their places are part of the ABI: programs have mutexes compiled in. */
+#define TYPE_OF_KIND 3
 #define ROBUST_KIND 16
 
+/* glibc's trylock leaves a robust mutex that is past recovery locked for good, and the next lock hangs where it should
+ * say ENOTRECOVERABLE. So robust mutexes, which are for sharing between processes, are passed on as they are. */
 static bool is_passed_on(const pthread_mutex_t *m)
 {
     return is_still_off(BOTH) || (m->__data.__kind & ROBUST_KIND);
@@ -198,14 +199,21 @@ SLOW int clocklock_slowly(pthread_mutex_t *m, clockid_t clock, const struct time
     return error;
 }
 
-/* Recorded when the mutex is free again: nobody waits for the profiler. An unlock that is not the last of a
- * recursive mutex is charged with the time so far, which is the same thread's in any case. */
+/* What others have waited for the mutex that is about to be let go. A recursive mutex that its owner has locked more
+ * than once stays locked. */
+static uint64_t delay_of_release(const pthread_mutex_t *m)
+{
+    bool is_recursive = (m->__data.__kind & TYPE_OF_KIND) == PTHREAD_MUTEX_RECURSIVE;
+    return is_recursive && m->__data.__count > 1 ? 0 : rt__release_delay(m);
+}
+
+/* Recorded when the mutex is free again: nobody waits for the profiler. */
 SLOW int unlock_slowly(pthread_mutex_t *m, const void *caller)
 {
     if (is_still_off(RT__LOCKS_MUTEX)) {
         return real.mutex_unlock(m);
     }
-    uint64_t delay_ns = rt__release_delay(m);
+    uint64_t delay_ns = delay_of_release(m);
     int error = real.mutex_unlock(m);
     if (delay_ns > 0 && error == 0) {
         rt__release_record(delay_ns, caller);
@@ -240,7 +248,7 @@ RT_API int pthread_mutex_unlock(pthread_mutex_t *m)
 static void let_go(pthread_mutex_t *m, const void *caller)
 {
     if (!is_off(RT__LOCKS_MUTEX)) {
-        uint64_t delay_ns = rt__release_delay(m);
+        uint64_t delay_ns = delay_of_release(m);
         if (delay_ns > 0) {
             rt__release_record(delay_ns, caller);
         }

@@ -255,6 +255,26 @@ static void a_mutex_let_go_by_waiting_for_a_condition_is_charged_to_the_wait(voi
     assert_true(charged.second >= 20e6);
 }
 
+static void a_recursive_mutex_is_charged_to_the_unlock_that_frees_it(void **state)
+{
+    (void)state;
+    pthread_mutex_t m = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+    pthread_t other;
+    begin(1, 0);
+    pthread_mutex_lock(&m);
+    pthread_mutex_lock(&m);
+    assert_int_equal(pthread_create(&other, NULL, lock_and_unlock, &m), 0);
+    WAIT_UNTIL(rt__waiters_near(&m) == 1);
+    sleep_ms(20);
+    pthread_mutex_unlock(&m);
+    unlock(&m);
+    pthread_join(other, NULL);
+    struct charged charged = CHARGED_TO(&rt__mutex_buckets, unlocker);
+    assert_int_equal(charged.first, 1);
+    assert_true(charged.second >= 20e6);
+    assert_true(all_delays(&rt__mutex_buckets) == charged.second);
+}
+
 static void who_gives_up_waiting_is_charged_to_itself_and_waits_no_more(void **state)
 {
     (void)state;
@@ -426,6 +446,7 @@ int main(void)
         cmocka_unit_test_teardown(one_in_ten_unlocks_stands_for_all_of_them, end),
         cmocka_unit_test_teardown(a_wait_for_a_condition_is_in_the_block_profile_only, end),
         cmocka_unit_test_teardown(a_mutex_let_go_by_waiting_for_a_condition_is_charged_to_the_wait, end),
+        cmocka_unit_test_teardown(a_recursive_mutex_is_charged_to_the_unlock_that_frees_it, end),
         cmocka_unit_test_teardown(who_gives_up_waiting_is_charged_to_itself_and_waits_no_more, end),
         cmocka_unit_test_teardown(waits_for_semaphores_are_in_the_block_profile_and_free_ones_are_not, end),
         cmocka_unit_test_teardown(a_writer_that_waits_for_a_reader_is_in_the_block_profile, end),

@@ -115,10 +115,12 @@ static void start_thread(void)
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, STACK_BYTES);
-    /* The program's signals are the program's threads' business; the collector's own stay open. */
+    /* The program's signals are the program's threads' business; the collector's own stay open, and the
+     * profiler's. */
     sigfillset(&all);
     sigdelset(&all, SIGPWR);
     sigdelset(&all, SIGXCPU);
+    sigdelset(&all, SIGPROF);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int error = pthread_create(&thread, &attr, background, NULL);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

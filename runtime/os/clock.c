@@ -36,9 +36,19 @@ uint64_t rt__os_thread_cpu_ns(void)
     return read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
+uint64_t rt__os_process_cpu_ns(void)
+{
+    return read_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 /* pthread_getcpuclockid wants a pthread_t, which nobody has for a library's threads; the kernel's
  * own encoding of a clock (inverted id, then "per thread" = 4 and "scheduler's count" = 2) takes
  * the id that /proc shows. It is part of the kernel's interface to user space, so it stays. */
+clockid_t rt__os_thread_clock(pid_t tid)
+{
+    return (clockid_t)((~(unsigned)tid << 3) | 4u | 2u);
+}
+
 uint64_t rt__os_thread_cpu_of_ns(pid_t tid)
 {
     int saved_errno = errno;
@@ -46,7 +56,7 @@ uint64_t rt__os_thread_cpu_of_ns(pid_t tid)
 
     /* Id 0 means the caller to the kernel, and no thread of ours to us. */
     if (tid > 0)
-        ns = read_clock_ns((clockid_t)((~(unsigned)tid << 3) | 4u | 2u));
+        ns = read_clock_ns(rt__os_thread_clock(tid));
     errno = saved_errno; /* a thread that is gone is an answer, not an error */
     return ns;
 }

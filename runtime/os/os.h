@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* ---- clock.c ---- */
 uint64_t rt__os_now_ns(void);        /* monotonic */
@@ -17,6 +18,9 @@ uint64_t rt__os_unix_ns(void);       /* wall clock */
 uint64_t rt__os_thread_cpu_ns(void); /* of the calling thread */
 /* CPU time of another thread of this process, 0 when it is gone. */
 uint64_t rt__os_thread_cpu_of_ns(pid_t tid);
+uint64_t rt__os_process_cpu_ns(void); /* of all threads, those that ended included */
+/* The CPU clock of a thread of this process, for clock_gettime and timer_create. */
+clockid_t rt__os_thread_clock(pid_t tid);
 /* Program start on rt__os_now_ns's clock: taken at the runtime's first call, before main. */
 uint64_t rt__os_start_ns(void);
 
@@ -56,7 +60,38 @@ const char *rt__os_program(void);
 pid_t rt__os_tid(void);
 /* Base (highest address) of the calling thread's stack; NULL if unknown. */
 void *rt__os_stack_base(void);
-/* Calls found(tid, arg) for each thread of the process whose name begins with prefix. */
+
+/* ---- tasks.c: the process's threads as /proc shows them ---- */
+#define RT__OS_NAME_BYTES 16 /* of a thread's name, with its NUL: the kernel keeps no more */
+#define RT__OS_NO_CALL (-1L) /* runs, or waits outside of a system call (for a page) */
+#define RT__OS_CALL_UNKNOWN (-2L)
+
+struct rt__os_task {
+    pid_t tid;
+    char name[RT__OS_NAME_BYTES];
+    char state; /* R runs or could, S sleeps, D waits for a device, T t stopped, Z X ended; 0: unknown */
+    long call;  /* number of the system call that it is in, or one of the two above */
+};
+
+/* Calls found(tid, arg) for each thread of the process. False when /proc cannot be read. */
+bool rt__os_tasks(void (*found)(pid_t tid, void *arg), void *arg);
+/* The same for those whose name begins with prefix. */
 void rt__os_threads_named(const char *prefix, void (*found)(pid_t tid, void *arg), void *arg);
+/* What a thread does now; false when it is gone, for the name as well. */
+bool rt__os_task_read(pid_t tid, struct rt__os_task *task);
+bool rt__os_task_name(pid_t tid, char name[RT__OS_NAME_BYTES]);
+/* The state in the text of a thread's stat, and the call in that of its syscall. Pure. */
+char rt__os_task_state(const char *stat);
+long rt__os_task_call(const char *text);
+
+/* ---- alarms.c: signals to one thread, each with a word by which the receiver knows it ---- */
+/* A timer on the CPU clock of a thread of this process, which signals that thread after first_ns of
+ * its CPU time and then after each period_ns (si_code SI_TIMER, the word in si_value). 0 or -errno. A forked
+ * child inherits none. */
+int rt__os_alarm_start(int *alarm, pid_t tid, int signal, uint64_t word, uint64_t first_ns, uint64_t period_ns);
+/* What was sent may still arrive. */
+void rt__os_alarm_stop(int alarm);
+/* Sends one now (si_code SI_QUEUE). 0 or -errno. */
+int rt__os_alarm_now(pid_t tid, int signal, uint64_t word);
 
 #endif

@@ -16,6 +16,7 @@
 #include "runtime/heap/process.h"
 #include "runtime/knobs.h"
 #include "runtime/os/os.h"
+#include "runtime/profile/profile.h"
 
 static const char *from_environment(const char *name, void *unused)
 {
@@ -101,6 +102,7 @@ __attribute__((constructor(110))) static void start(void)
     warn_of_pending(&settings);
     timed(&settings, "cruntime/heap", start_heap);
     timed(&settings, "cruntime/gc", rt__gc_start);
+    timed(&settings, "cruntime/profile", rt__profile_start);
     timed(&settings, "cruntime/scavenger", rt__scavenger_start);
     rt__knobs_start(&settings);
 }

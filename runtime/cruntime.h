@@ -303,6 +303,9 @@ RT_API const struct rt_labels *rt_labels_new(const char *const pairs[], size_t n
 /* rt_labels_set - the calling thread works under this set (NULL: under none) from here on; returns the one
  * that it had, to be set again afterwards. Costs a store. Go: pprof.SetGoroutineLabels. */
 RT_API const struct rt_labels *rt_labels_set(const struct rt_labels *labels);
+/* rt_labels_get - the calling thread's set: to be kept with work that is handed to another thread or put off,
+ * which sets it for the time that it does that work. */
+RT_API const struct rt_labels *rt_labels_get(void);
 
 /* rt_profile_write - writes a profile to a descriptor and returns 0; -ENOENT for a name that there is not,
  * -ENOMEM, or the error of write(2). Names are allocs, heap, threadcreate, goroutine (threads), mutex and
@@ -344,22 +347,23 @@ struct rt_debug_request {
     const char *body;
     size_t body_len;
     bool loopback; /* the peer is on 127.0.0.0/8 or ::1; others are answered 403 */
-    /* The connection, or -1: only looked at (poll), so that a page that takes long ends at once when the
-     * peer has gone or the server has shut the connection down for reading. The caller keeps it open. */
+    /* The connection, or -1 or 0 for none: only looked at (poll), so that a page that takes long ends at once
+     * when the peer has gone or the server has shut the connection down for reading. The caller keeps it open. */
     int peer_fd;
 };
 /* The answer. body was malloc'd: rt_debug_response_release frees it. */
 struct rt_debug_response {
     int status;
     const char *content_type;
-    const char *allow;       /* for the Allow header of a 405, else NULL */
-    const char *disposition; /* for the Content-Disposition header, else NULL */
-    bool is_pprof_error;     /* send X-Go-Pprof: 1, by which `go tool pprof` knows an error of the profiler's */
+    const char *allow;    /* for the Allow header of a 405, else NULL */
+    char disposition[64]; /* for the Content-Disposition header, else "" */
+    bool is_pprof_error;  /* send X-Go-Pprof: 1, by which `go tool pprof` knows an error of the profiler's */
     char *body;
     size_t body_len;
 };
 /* rt_debug_is_slow - whether answering takes long: profiles, which wait for seconds or look up names. An
- * event loop hands such a request to a thread; the rest take some microseconds (POST /debug/gc: a cycle). */
+ * event loop hands such a request to a thread; the rest take some microseconds (POST /debug/gc: a cycle). A thread is
+ * held for as long as the answer takes, so let them be few, and no others of the server's. */
 RT_API bool rt_debug_is_slow(const struct rt_debug_request *req);
 /* rt_debug_handle - answers /debug/memstats, /debug/vars, /debug/gctrace, /debug/metrics,
  * /debug/settings, POST /debug/gc, POST /debug/settings and all below /debug/pprof/. Always fills *out; an

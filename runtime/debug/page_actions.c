@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include "env/settings.h"
 #include "runtime/debug/form.h"
 #include "runtime/debug/settings_body.h"
 
@@ -44,52 +43,69 @@ void rt__action_gc(const struct rt_debug_request *req, FILE *out, struct rt_debu
             stats.n > 0 ? stats.pause_ns[0] : 0);
 }
 
-static void write_value(FILE *out, const char *name, bool off, int64_t value)
+static int64_t set_gc_percent(int64_t percent)
 {
-    if (off)
+    return rt_set_gc_percent((int)percent);
+}
+
+static int64_t set_mutex_profile_fraction(int64_t rate)
+{
+    return rt_set_mutex_profile_fraction((int)rate);
+}
+
+/* Each takes what rt__settings_parse gives and returns the old value. */
+static int64_t (*const setters[RT__SETTINGS_FIELDS])(int64_t value) = {
+    [RT__SET_GC_PERCENT] = set_gc_percent,
+    [RT__SET_MEMORY_LIMIT] = rt_set_memory_limit,
+    [RT__SET_MEM_PROFILE_RATE] = rt_set_mem_profile_rate,
+    [RT__SET_MUTEX_PROFILE_FRACTION] = set_mutex_profile_fraction,
+    [RT__SET_BLOCK_PROFILE_RATE] = rt_set_block_profile_rate,
+};
+
+static void write_value(FILE *out, const char *name, enum rt__settings_field field, int64_t value)
+{
+    if (rt__settings_is_off(field, value))
         fprintf(out, "\"%s\":\"off\"", name);
     else
         fprintf(out, "\"%s\":%" PRId64, name, value);
 }
 
-static void write_change(FILE *out, const char *name, int64_t was, bool was_off, int64_t is, bool is_off)
-{
-    fprintf(out, "\"%s\":{", name);
-    write_value(out, "old", was_off, was);
-    fputc(',', out);
-    write_value(out, "new", is_off, is);
-    fputc('}', out);
-}
-
 static void apply(const struct rt__settings_change *change, FILE *out)
 {
-    fputc('{', out);
-    if (change->has_gc_percent) {
-        int was = rt_set_gc_percent(change->gc_percent);
-        write_change(out, "gc_percent", was, was < 0, change->gc_percent, change->gc_percent < 0);
-    }
-    if (change->has_memory_limit) {
-        int64_t was = rt_set_memory_limit(change->memory_limit_bytes);
-        if (change->has_gc_percent)
-            fputc(',', out);
-        write_change(out, "memory_limit", was, was == ENV_MEMORY_LIMIT_OFF, change->memory_limit_bytes,
-                     change->memory_limit_bytes == ENV_MEMORY_LIMIT_OFF);
+    const char *before = "{";
+    for (unsigned i = 0; i < RT__SETTINGS_FIELDS; i++) {
+        enum rt__settings_field field = (enum rt__settings_field)i;
+        if (!change->has[field])
+            continue;
+        int64_t was = setters[field](change->values[field]);
+        fprintf(out, "%s\"%s\":{", before, rt__settings_name(field));
+        write_value(out, "old", field, was);
+        fputc(',', out);
+        write_value(out, "new", field, change->values[field]);
+        fputc('}', out);
+        before = ",";
     }
     fputs("}\n", out);
 }
 
+static bool asks_for_nothing(const struct rt__settings_change *change)
+{
+    for (unsigned i = 0; i < RT__SETTINGS_FIELDS; i++) {
+        if (change->has[i])
+            return false;
+    }
+    return true;
+}
+
 void rt__action_settings(const struct rt_debug_request *req, FILE *out, struct rt_debug_response *res)
 {
-    struct rt__settings_change change = {.has_gc_percent = false};
+    struct rt__settings_change change = {.has = {false}};
     struct rt__settings_error err;
     if (rt__settings_read_form(req->query, req->query_len, &change, &err) != 0 ||
-        rt__settings_read_body(req->body, req->body_len, &change, &err) != 0) {
+        rt__settings_read_body(req->body, req->body_len, &change, &err) != 0)
         rt__page_fail(out, res, 400, "bad value", "%s", err.message);
-        return;
-    }
-    if (!change.has_gc_percent && !change.has_memory_limit) {
-        rt__page_fail(out, res, 400, "bad value", "body: want \"gc_percent\" or \"memory_limit\", or both");
-        return;
-    }
-    apply(&change, out);
+    else if (asks_for_nothing(&change))
+        rt__page_fail(out, res, 400, "bad value", "body: want one or more of " RT__SETTINGS_NAMES);
+    else
+        apply(&change, out);
 }

@@ -24,8 +24,7 @@ void rt__page_memstats(const struct rt_debug_request *req, FILE *out, struct rt_
     fputc('\n', out);
 }
 
-/* The arguments as the kernel keeps them, each with its NUL; NULL when they cannot be read. */
-static char *read_cmdline(size_t *len)
+char *rt__cmdline(size_t *len)
 {
     char *text = NULL;
     ssize_t n = -1;
@@ -58,7 +57,7 @@ static char *read_cmdline(size_t *len)
 static void write_cmdline(FILE *out)
 {
     size_t len;
-    char *text = read_cmdline(&len);
+    char *text = rt__cmdline(&len);
     if (!text) {
         fputs("null", out);
         return;

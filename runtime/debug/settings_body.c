@@ -1,22 +1,20 @@
-/* settings_body.c - a strict reader for one flat JSON object of two known fields.
+/* settings_body.c - a strict reader for one flat JSON object of known fields, or a form of them.
  *
  * The library links no JSON parser, and needs none: the object is flat, so the reader stops at the
  * first nested value (no field wants one) and depth costs nothing. Texts are decoded into short
  * buffers; one that does not fit is no value that a field could take, and is read to its end only
- * to know that it is well-formed. Numbers are handed as text to the parsers of env/, where the
+ * to know that it is well-formed. Numbers are handed as text to settings_fields.c, where the
  * ranges are written. Must never read at or past the end of the body.
  */
 #include "runtime/debug/settings_body.h"
 
 #include <stdio.h>
 #include <string.h>
-#include "env/settings.h"
 #include "runtime/debug/form.h"
 #include "runtime/stats/json_text.h"
 
 #define TEXT_BYTES 64  /* longest name or value that can mean anything, with room to spare */
 #define SHOWN_BYTES 32 /* of an unknown field's name */
-#define FIELDS "\"gc_percent\" and \"memory_limit\""
 
 struct reader {
     const char *start, *p, *end;
@@ -30,10 +28,6 @@ struct text {
     bool cut; /* was longer, or holds a NUL: equal to nothing */
 };
 
-enum field { GC_PERCENT, MEMORY_LIMIT };
-static const char *const field_names[] = {"gc_percent", "memory_limit"};
-static const enum env_knob field_knobs[] = {ENV_CGC, ENV_CMEMLIMIT};
-
 /* ---- errors ------------------------------------------------------------------------------------ */
 
 static int bad_json(struct reader *r, const char *what)
@@ -43,9 +37,9 @@ static int bad_json(struct reader *r, const char *what)
     return -1;
 }
 
-static int bad_field(struct rt__settings_error *err, enum field field)
+static int bad_field(struct rt__settings_error *err, enum rt__settings_field field)
 {
-    snprintf(err->message, sizeof err->message, "%s: %s", field_names[field], env_want(field_knobs[field]));
+    snprintf(err->message, sizeof err->message, "%s: %s", rt__settings_name(field), rt__settings_want(field));
     return -1;
 }
 
@@ -56,41 +50,26 @@ static int unknown_field(struct rt__settings_error *err, const char *name, size_
     for (size_t i = 0; i < n; i++)
         shown[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
     strcpy(shown + n, len > SHOWN_BYTES ? "..." : "");
-    snprintf(err->message, sizeof err->message, "%s: unknown field: want " FIELDS, shown);
+    snprintf(err->message, sizeof err->message, "%s: unknown field: want " RT__SETTINGS_NAMES, shown);
     return -1;
 }
 
 /* ---- fields ------------------------------------------------------------------------------------ */
 
-static int find_field(const char *name, enum field *field)
+static int refuse_twice(const struct rt__settings_change *change, enum rt__settings_field field,
+                        struct rt__settings_error *err)
 {
-    for (unsigned i = 0; i < sizeof field_names / sizeof field_names[0]; i++) {
-        if (strcmp(name, field_names[i]) == 0) {
-            *field = (enum field)i;
-            return 0;
-        }
-    }
-    return -1;
-}
-
-static int refuse_twice(const struct rt__settings_change *change, enum field field, struct rt__settings_error *err)
-{
-    if (field == GC_PERCENT ? !change->has_gc_percent : !change->has_memory_limit)
+    if (!change->has[field])
         return 0;
-    snprintf(err->message, sizeof err->message, "%s: given twice: want it once", field_names[field]);
+    snprintf(err->message, sizeof err->message, "%s: given twice: want it once", rt__settings_name(field));
     return -1;
 }
 
-/* text as the field's variable would take it. */
-static int set_field(struct rt__settings_change *change, enum field field, const char *text,
+static int set_field(struct rt__settings_change *change, enum rt__settings_field field, const char *text,
                      struct rt__settings_error *err)
 {
-    if (field == GC_PERCENT) {
-        change->has_gc_percent = true;
-        return env_parse_percent(text, &change->gc_percent) == 0 ? 0 : bad_field(err, field);
-    }
-    change->has_memory_limit = true;
-    return env_parse_bytes(text, &change->memory_limit_bytes) == 0 ? 0 : bad_field(err, field);
+    change->has[field] = true;
+    return rt__settings_parse(field, text, &change->values[field]) == 0 ? 0 : bad_field(err, field);
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------- */
@@ -241,14 +220,13 @@ static int read_number(struct reader *r, struct text *t)
     return 0;
 }
 
-static int read_value(struct reader *r, struct rt__settings_change *change, enum field field)
+static int read_value(struct reader *r, struct rt__settings_change *change, enum rt__settings_field field)
 {
     struct text t;
     if (at(r, '"')) {
         if (read_string(r, &t) != 0)
             return -1;
-        /* A percentage in quotes is a slip: only the word has them. */
-        if (t.cut || (field == GC_PERCENT && strcmp(t.bytes, "off") != 0))
+        if (t.cut || (!rt__settings_takes_text(field) && strcmp(t.bytes, "off") != 0))
             return bad_field(r->err, field);
         return set_field(change, field, t.bytes, r->err);
     }
@@ -266,12 +244,12 @@ static int read_value(struct reader *r, struct rt__settings_change *change, enum
 static int read_member(struct reader *r, struct rt__settings_change *change)
 {
     struct text name;
-    enum field field;
+    enum rt__settings_field field;
     if (!at(r, '"'))
         return bad_json(r, "a field's name in quotes");
     if (read_string(r, &name) != 0)
         return -1;
-    if (name.cut || find_field(name.bytes, &field) != 0)
+    if (name.cut || rt__settings_find(name.bytes, &field) != 0)
         return unknown_field(r->err, name.bytes, name.len);
     if (refuse_twice(change, field, r->err) != 0)
         return -1;
@@ -314,8 +292,8 @@ int rt__settings_read_form(const char *text, size_t len, struct rt__settings_cha
     int more;
     rt__form_begin(&form, text, len);
     while ((more = rt__form_next(&form)) != 0) {
-        enum field field;
-        if (find_field(form.name, &field) != 0)
+        enum rt__settings_field field;
+        if (rt__settings_find(form.name, &field) != 0)
             return unknown_field(err, form.name, strlen(form.name));
         if (more < 0)
             return bad_field(err, field);

@@ -2,10 +2,9 @@
  *
  *   {"gc_percent": 50, "memory_limit": "64MiB"}      gc_percent=50&memory_limit=64MiB
  *
- * Either field or both. gc_percent is an integer or "off"; memory_limit an integer (bytes) or text
- * as CMEMLIMIT takes it. Everything else is refused with one sentence that names the field and
- * what is wanted: a JSON reader that is lenient here would turn a slip into a setting. Pure; never
- * allocates; time is linear in the body's length, and nothing recurses.
+ * Any of the fields of settings_fields.h, each once. Everything else is refused with one sentence that
+ * names the field and what is wanted: a JSON reader that is lenient here would turn a slip into a setting.
+ * Pure; never allocates; time is linear in the body's length, and nothing recurses.
  */
 #ifndef RT_DEBUG_SETTINGS_BODY_H
 #define RT_DEBUG_SETTINGS_BODY_H
@@ -13,12 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "runtime/debug/settings_fields.h"
 
 struct rt__settings_change {
-    bool has_gc_percent;
-    bool has_memory_limit;
-    int32_t gc_percent;         /* negative: off */
-    int64_t memory_limit_bytes; /* INT64_MAX: off */
+    bool has[RT__SETTINGS_FIELDS];
+    int64_t values[RT__SETTINGS_FIELDS]; /* as rt__settings_parse gives them */
 };
 
 struct rt__settings_error {

@@ -104,3 +104,8 @@ RT_API const struct rt_labels *rt_labels_set(const struct rt_labels *labels)
     rt__labels_now = labels;
     return old;
 }
+
+RT_API const struct rt_labels *rt_labels_get(void)
+{
+    return rt__labels_now;
+}

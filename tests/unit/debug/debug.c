@@ -62,8 +62,8 @@ static void assert_error(int status, const char *code, const char *message_has)
     assert_string_equal(res.body + res.body_len - 3, "\"}\n");
 }
 
-static const char *const pages[] = {"/debug/",        "/debug/memstats", "/debug/vars",
-                                    "/debug/gctrace", "/debug/metrics",  "/debug/settings"};
+static const char *const pages[] = {"/debug/",        "/debug/memstats", "/debug/vars",   "/debug/gctrace",
+                                    "/debug/metrics", "/debug/settings", "/debug/pprof/", "/debug/pprof/cmdline"};
 #define PAGES (sizeof pages / sizeof pages[0])
 
 /* ---- who, where, how --------------------------------------------------------------------------- */
@@ -93,8 +93,8 @@ static void an_unknown_path_is_not_found(void **state)
 {
     (void)state;
     static const char *const paths[] = {
-        "/debug/nosuch",  "/debug/memstats/", "/debug/memstat", "/debug/memstatsx", "/debugx", "/", "",
-        "/DEBUG/memstats"};
+        "/debug/nosuch",   "/debug/memstats/", "/debug/memstat", "/debug/memstatsx", "/debugx", "/", "",
+        "/DEBUG/memstats", "/debug/pprofx",    "/debug/ppro"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         get(paths[i], NULL);
         assert_error(404, "not found", "/debug/");
@@ -141,6 +141,9 @@ static void the_index_names_every_page(void **state)
     for (size_t i = 0; i < PAGES; i++)
         assert_non_null(strstr(res.body, pages[i]));
     assert_non_null(strstr(res.body, "/debug/gc "));
+    assert_non_null(strstr(res.body, "\n/debug/pprof/profile "));
+    assert_non_null(strstr(res.body, "\n/debug/pprof/symbol "));
+    assert_non_null(strstr(res.body, "\n/debug/pprof/{name} "));
     get("/debug", NULL);
     assert_answer(200, TEXT);
 }
@@ -356,6 +359,23 @@ static void posting_settings_changes_them_and_tells_old_and_new(void **state)
     assert_true(rt_set_memory_limit(limit) == 1073741824);
 }
 
+static void profile_rates_are_settings_of_which_0_is_off(void **state)
+{
+    (void)state;
+    int64_t mem = rt_set_mem_profile_rate(524288), block = rt_set_block_profile_rate(0);
+    int fraction = rt_set_mutex_profile_fraction(0);
+    set(NULL, "mem_profile_rate=1", "{\"mem_profile_rate\":{\"old\":524288,\"new\":1}}\n");
+    set(NULL, "{\"block_profile_rate\":10000000000,\"mutex_profile_fraction\":5,\"mem_profile_rate\":\"off\"}",
+        "{\"mem_profile_rate\":{\"old\":1,\"new\":\"off\"},\"mutex_profile_fraction\":{\"old\":\"off\",\"new\":5},"
+        "\"block_profile_rate\":{\"old\":\"off\",\"new\":10000000000}}\n");
+    set("mutex_profile_fraction=0", "block_profile_rate=off",
+        "{\"mutex_profile_fraction\":{\"old\":5,\"new\":\"off\"},"
+        "\"block_profile_rate\":{\"old\":10000000000,\"new\":\"off\"}}\n");
+    assert_true(rt_set_mem_profile_rate(mem) == 0);
+    assert_true(rt_set_block_profile_rate(block) == 0);
+    assert_int_equal(rt_set_mutex_profile_fraction(fraction), 0);
+}
+
 static void refused_settings_change_nothing(void **state)
 {
     (void)state;
@@ -374,6 +394,8 @@ static void refused_settings_change_nothing(void **state)
         {"gc_percent=50", "{\"gc_percent\":50}", "gc_percent: given twice"},
         {"gc_percent=50", "memory_limit=x", "memory_limit: want"},
         {"x=1", "gc_percent=50", "x: unknown field"},
+        {NULL, "gc_percent=50&mem_profile_rate=-1", "mem_profile_rate: want"},
+        {NULL, "{\"gc_percent\":50,\"mutex_profile_fraction\":2147483648}", "mutex_profile_fraction: want"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         ask("POST", "/debug/settings", rows[i].query, rows[i].body);
@@ -415,6 +437,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(posting_gc_runs_a_cycle),
         cmocka_unit_test(posting_gc_with_anything_else_runs_none),
         cmocka_unit_test(posting_settings_changes_them_and_tells_old_and_new),
+        cmocka_unit_test(profile_rates_are_settings_of_which_0_is_off),
         cmocka_unit_test(refused_settings_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, release_last);

@@ -23,16 +23,30 @@ static int read_body(const char *body, size_t len)
     return result;
 }
 
-static void assert_asks(const char *body, bool has_percent, int32_t percent, bool has_limit, int64_t limit)
+static void assert_asks_for(const char *body, const struct rt__settings_change *want)
 {
     if (read_body(body, strlen(body)) != 0)
         fail_msg("%s refused: %s", body, err.message);
-    assert_int_equal(change.has_gc_percent, has_percent);
-    assert_int_equal(change.has_memory_limit, has_limit);
-    if (has_percent)
-        assert_int_equal(change.gc_percent, percent);
-    if (has_limit)
-        assert_true(change.memory_limit_bytes == limit);
+    for (unsigned i = 0; i < RT__SETTINGS_FIELDS; i++) {
+        assert_int_equal(change.has[i], want->has[i]);
+        if (want->has[i])
+            assert_true(change.values[i] == want->values[i]);
+    }
+}
+
+static void assert_asks(const char *body, bool has_percent, int32_t percent, bool has_limit, int64_t limit)
+{
+    struct rt__settings_change want = {.has = {[RT__SET_GC_PERCENT] = has_percent, [RT__SET_MEMORY_LIMIT] = has_limit},
+                                       .values = {[RT__SET_GC_PERCENT] = percent, [RT__SET_MEMORY_LIMIT] = limit}};
+    assert_asks_for(body, &want);
+}
+
+static void assert_asks_one(const char *body, enum rt__settings_field field, int64_t value)
+{
+    struct rt__settings_change want = {.has = {false}};
+    want.has[field] = true;
+    want.values[field] = value;
+    assert_asks_for(body, &want);
 }
 
 static void assert_refused_bytes(const char *body, size_t len, const char *begins)
@@ -81,6 +95,41 @@ static void a_form_sets_the_same(void **state)
     assert_asks("memory_limit=64MiB&gc_percent=25", true, 25, true, 64 << 20);
     assert_asks("memory%5Flimit=5%300", false, 0, true, 500);
     assert_asks("memory_limit=off", false, 0, true, INT64_MAX);
+}
+
+static void profile_rates_are_whole_numbers_or_off(void **state)
+{
+    (void)state;
+    assert_asks_one("{\"mem_profile_rate\":1}", RT__SET_MEM_PROFILE_RATE, 1);
+    assert_asks_one("mem_profile_rate=9223372036854775807", RT__SET_MEM_PROFILE_RATE, INT64_MAX);
+    assert_asks_one("{\"mem_profile_rate\":\"off\"}", RT__SET_MEM_PROFILE_RATE, 0);
+    assert_asks_one("mutex_profile_fraction=2147483647", RT__SET_MUTEX_PROFILE_FRACTION, INT32_MAX);
+    assert_asks_one("mutex_profile_fraction=off", RT__SET_MUTEX_PROFILE_FRACTION, 0);
+    assert_asks_one("{\"block_profile_rate\":0}", RT__SET_BLOCK_PROFILE_RATE, 0);
+    assert_asks_one("block_profile_rate=10000", RT__SET_BLOCK_PROFILE_RATE, 10000);
+    static const char *const fields[] = {"mem_profile_rate", "mutex_profile_fraction", "block_profile_rate"};
+    static const char *const values[] = {
+        "-1", "1.5", "1e3", "\"1\"", "\"64KiB\"", "true", "null", "\"Off\"", "9223372036854775808"};
+    for (size_t f = 0; f < 3; f++) {
+        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+            char body[80], begins[48];
+            snprintf(begins, sizeof begins, "%s: want ", fields[f]);
+            snprintf(body, sizeof body, "{\"%s\":%s}", fields[f], values[i]);
+            assert_refused(body, begins);
+            snprintf(body, sizeof body, "%s=%s", fields[f], values[i]);
+            assert_refused(body, begins);
+        }
+    }
+    assert_refused("mutex_profile_fraction=2147483648", "mutex_profile_fraction: want ");
+    assert_refused("mem_profile_rate=1&mem_profile_rate=1", "mem_profile_rate: given twice: want ");
+}
+
+static void the_sentence_about_an_unknown_field_has_all_names(void **state)
+{
+    (void)state;
+    assert_int_equal(read_body("x=1", 3), -1);
+    for (unsigned i = 0; i < RT__SETTINGS_FIELDS; i++)
+        assert_non_null(strstr(err.message, rt__settings_name((enum rt__settings_field)i)));
 }
 
 static void nothing_asks_for_nothing(void **state)
@@ -164,11 +213,13 @@ static void a_field_given_twice_is_refused(void **state)
     assert_refused("{\"gc_percent\":50,\"gc_percent\":50}", "gc_percent: given twice: want ");
     assert_refused("{\"memory_limit\":1,\"gc_percent\":50,\"memory_limit\":1}", "memory_limit: given twice: want ");
     assert_refused("gc_percent=50&gc_percent=60", "gc_percent: given twice: want ");
-    struct rt__settings_change from_query = {.has_gc_percent = true, .gc_percent = 7};
+    struct rt__settings_change from_query = {.has = {[RT__SET_GC_PERCENT] = true},
+                                             .values = {[RT__SET_GC_PERCENT] = 7}};
     assert_int_equal(rt__settings_read_body("{\"gc_percent\":50}", 17, &from_query, &err), -1);
-    assert_int_equal(from_query.gc_percent, 7);
+    assert_int_equal(from_query.values[RT__SET_GC_PERCENT], 7);
     assert_int_equal(rt__settings_read_body("{\"memory_limit\":9}", 18, &from_query, &err), 0);
-    assert_true(from_query.has_gc_percent && from_query.gc_percent == 7 && from_query.memory_limit_bytes == 9);
+    assert_true(from_query.has[RT__SET_GC_PERCENT] && from_query.values[RT__SET_GC_PERCENT] == 7);
+    assert_true(from_query.values[RT__SET_MEMORY_LIMIT] == 9);
 }
 
 static void broken_json_is_told_with_its_place(void **state)
@@ -268,7 +319,7 @@ static void huge_and_deep_bodies_are_refused_like_small_ones(void **state)
     size_t len;
     char *blanks = huge("{\"gc_percent\":50", ' ', "}", &len);
     assert_int_equal(read_body(blanks, len), 0);
-    assert_int_equal(change.gc_percent, 50);
+    assert_int_equal(change.values[RT__SET_GC_PERCENT], 50);
     free(blanks);
 }
 
@@ -286,7 +337,7 @@ static void damaged_bodies_never_give_a_value_out_of_range(void **state)
             if (read_body(damaged, sizeof body - 1) != 0)
                 assert_true(strstr(err.message, "want ") != NULL);
             else
-                assert_true(change.memory_limit_bytes >= 0 && change.gc_percent >= -1);
+                assert_true(change.values[RT__SET_MEMORY_LIMIT] >= 0 && change.values[RT__SET_GC_PERCENT] >= -1);
         }
     }
 }
@@ -297,6 +348,8 @@ int main(void)
         cmocka_unit_test(json_sets_either_field_or_both),
         cmocka_unit_test(jsons_white_space_and_escapes_are_understood),
         cmocka_unit_test(a_form_sets_the_same),
+        cmocka_unit_test(profile_rates_are_whole_numbers_or_off),
+        cmocka_unit_test(the_sentence_about_an_unknown_field_has_all_names),
         cmocka_unit_test(nothing_asks_for_nothing),
         cmocka_unit_test(a_wrong_type_names_the_field_and_what_is_wanted),
         cmocka_unit_test(numbers_that_are_not_integers_in_range_are_refused),

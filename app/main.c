@@ -66,6 +66,17 @@ static int work_threads(void)
     return half > 1 ? half : 1;
 }
 
+/* Passwords that may wait. At 20 ms each, 256 are 5 s of one thread: a client that waits longer has
+ * likely given up and asks again, which would make the queue longer for nothing. Fewer would refuse
+ * short bursts that could have been served; each that waits holds one request's few KiB. */
+#define WORK_WAITING_MAX 256
+
+/* Profiles at the same time. Each of their threads sleeps for seconds and then works for some
+ * milliseconds; with those that hash, two profiles of 30 s would have kept everybody from logging in. One
+ * person takes a CPU profile, perhaps heap and mutex beside it; more that wait have likely been forgotten. */
+#define DEBUG_THREADS 4
+#define DEBUG_WAITING_MAX 16
+
 /* The store goes first, then the workers, then the secret: nothing may still use what goes. */
 static int serve_with_auth(const struct config *config, bool reseed, struct server_options *options,
                            const struct auth *auth, struct failure *err)
@@ -91,7 +102,7 @@ static int serve_with_work(const struct config *config, bool reseed, struct serv
     struct auth *auth;
     int result = -1;
 
-    if (work_start(work_threads(), &options->work, err) != 0)
+    if (work_start("work", work_threads(), WORK_WAITING_MAX, &options->work, err) != 0)
         return -1;
     if (auth_open(config->secret_key, &auth, err) == 0) {
         result = serve_with_auth(config, reseed, options, auth, err);
@@ -100,6 +111,18 @@ static int serve_with_work(const struct config *config, bool reseed, struct serv
     } else {
         work_stop(options->work);
     }
+    return result;
+}
+
+static int serve_with_debug(const struct config *config, bool reseed, struct server_options *options,
+                            struct failure *err)
+{
+    int result;
+
+    if (work_start("debug", DEBUG_THREADS, DEBUG_WAITING_MAX, &options->debug_work, err) != 0)
+        return -1;
+    result = serve_with_work(config, reseed, options, err);
+    work_stop(options->debug_work);
     return result;
 }
 
@@ -117,7 +140,7 @@ static int serve(const struct config *config, const struct address *address, boo
         return failure_set(err, "out of memory");
     if (signals_open(&options.stop_fd, err) == 0 && address_listen(address, fds, loops, &options.port, err) == 0 &&
         (config->access_log == NULL || access_log_check(config->access_log, err) == 0))
-        result = serve_with_work(config, reseed, &options, err);
+        result = serve_with_debug(config, reseed, &options, err);
     free(fds);
     return result;
 }

@@ -7,7 +7,7 @@
  * waited in its queue was accepted, every answer says Connection: close, and connections that are
  * between two requests are shut down for reading, upon which h2o closes them. A connection younger
  * than NEW_CONNECTION_MS is spared a moment, since its first request may be on the way. A request
- * of which a part has come is waited for until the deadline.
+ * of which a part has come is waited for until the deadline. A profile that is being taken ends at once.
  */
 #include "app/server/loop.h"
 
@@ -137,6 +137,7 @@ static bool drain(struct loop *loop)
         return true;
     if (now_ms() >= loop->drain_deadline_ms)
         return true;
+    web_debug_hurry(&loop->web);
     gettimeofday(&wall, NULL); /* the clock of connected_at */
     wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_usec / 1000;
     loop->ctx.globalconf->http1.callbacks.foreach_request(&loop->ctx, shut_if_idle, &wall_ms);
@@ -153,6 +154,11 @@ static int open_web(struct loop *loop, const struct loop_options *options, struc
     if (store_session_open(options->store, &loop->store_loop, &loop->web.store, err) != 0)
         return -1;
     if (work_inbox_open(options->work, loop->ctx.queue, &loop->web.inbox, err) != 0) {
+        store_session_close(loop->web.store);
+        return -1;
+    }
+    if (work_inbox_open(options->debug_work, loop->ctx.queue, &loop->web.debug_inbox, err) != 0) {
+        work_inbox_close(loop->web.inbox);
         store_session_close(loop->web.store);
         return -1;
     }
@@ -206,6 +212,7 @@ void loop_stop(struct loop *loop)
 void loop_close(struct loop *loop)
 {
     work_inbox_close(loop->web.inbox);
+    work_inbox_close(loop->web.debug_inbox);
     store_session_close(loop->web.store);
     web_json_end(&loop->web);
 }

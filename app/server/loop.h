@@ -18,6 +18,7 @@ struct loop_options {
     const struct web_site *site;
     struct store *store;
     struct work *work;
+    struct work *debug_work;
     size_t connections_max; /* of one loop */
 };
 

@@ -190,6 +190,7 @@ int server_run(const struct server_options *options, struct failure *err)
                                                 .site = options->site,
                                                 .store = options->store,
                                                 .work = options->work,
+                                                .debug_work = options->debug_work,
                                                 .connections_max = connections_per_loop(options->loops)};
     if (configure(options, err) != 0)
         return -1;

@@ -16,6 +16,7 @@ struct server_options {
     int stop_fd; /* readable when the server is to stop */
     struct store *store;
     struct work *work;
+    struct work *debug_work; /* for profiles */
     const struct web_site *site;
     const char *access_log; /* a file; NULL: none */
 };

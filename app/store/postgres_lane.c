@@ -48,8 +48,12 @@ static void finish(struct postgres_lane *lane, struct postgres_op *op, struct st
     bool is_borrowing = op->is_borrowing; /* its query may start it again, or its request end */
 
     op->rows = NULL;
-    if (!lane->is_closing)
+    if (!lane->is_closing) {
+        const struct rt_labels *before = rt_labels_set(op->labels);
+
         op->query->finish(op, result, result.status == STORE_OK ? rows : NULL);
+        rt_labels_set(before);
+    }
     if (!is_borrowing)
         PQclear(rows);
 }
@@ -307,6 +311,7 @@ static void run_now(struct postgres_lane *lane)
 void postgres_lane_submit(struct postgres_lane *lane, struct postgres_op *op)
 {
     op->lane = lane;
+    op->labels = rt_labels_get();
     op->queued_at_ms = h2o_now(lane->loop);
     op->sequence = lane->sequence++;
     for (int i = 0; i < op->query->params; i++) {

@@ -72,6 +72,7 @@ struct postgres_op {
         store_bookings_done bookings;
     } done;
     void *arg;
+    const struct rt_labels *labels; /* of whoever asked: the callback runs under them */
     const char *params[POSTGRES_PARAMS_MAX];
     PGresult *rows;        /* what has come; counts only once the group is committed */
     int row;               /* which of them is this operation's */

@@ -137,11 +137,13 @@ static void on_results(h2o_multithread_receiver_t *receiver, h2o_linklist_t *mes
             struct sqlite_write *next = write->next; /* the callback may end the write's scope */
             char *message = write->message;
 
+            rt_labels_set(write->labels);
             write->done(write->arg, (struct store_result){write->status, message != NULL ? message : ""});
             free(message);
             write = next;
         }
     }
+    rt_labels_set(NULL);
 }
 
 void sqlite_outbox_open(struct sqlite_outbox *outbox, struct sqlite_writer *writer, h2o_multithread_queue_t *queue)
@@ -154,6 +156,7 @@ void sqlite_outbox_add(struct sqlite_outbox *outbox, struct sqlite_write *write)
 {
     write->outbox = outbox;
     write->message = NULL;
+    write->labels = rt_labels_get();
     write->link = (h2o_multithread_message_t){{NULL, NULL}};
     append_one(&outbox->collected, write);
     outbox->collected_count++;
@@ -230,8 +233,11 @@ static int transact(struct sqlite_writer *writer, struct sqlite_write *first, st
 {
     int rc = sqlite_apply_begin(&writer->apply);
 
-    for (struct sqlite_write *write = first; rc == SQLITE_OK && write != end; write = write->next)
+    for (struct sqlite_write *write = first; rc == SQLITE_OK && write != end; write = write->next) {
+        rt_labels_set(write->labels);
         rc = sqlite_apply_write(&writer->apply, write);
+    }
+    rt_labels_set(NULL); /* the commit is everybody's */
     if (rc == SQLITE_OK)
         rc = sqlite_apply_commit(&writer->apply);
     return rc;

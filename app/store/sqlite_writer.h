@@ -29,6 +29,7 @@ struct sqlite_write {
     enum store_status status; /* the rest belongs to the writer; this it sets before the result is sent */
     char *message;            /* from malloc, or NULL; freed when the callback has run */
     struct sqlite_outbox *outbox;
+    const struct rt_labels *labels; /* of whoever asked: the write is made, and told of, under them */
     struct sqlite_write *next;
     h2o_multithread_message_t link; /* of the first of the results that are sent together */
 };

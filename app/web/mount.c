@@ -1,6 +1,11 @@
 /* mount.c - the application's h2o handlers: one finds the route and calls its handler, one stands
  * ahead of h2o's file handler on /imgs, so that its refusals are worded like all others.
  *
+ * While a handler runs, its thread carries the label of the route, so that profiles can tell routes apart.
+ * What goes on later in the request's name - a store's callback, a worker, the next piece of a stream -
+ * does so as well: whoever puts it off keeps the labels with it. Labels have the pattern of a route, never a
+ * path: sets of labels are kept for ever.
+ *
  * OPTIONS is answered here for any path, before the routes: browsers ask it ahead of a request
  * (CORS), and all it needs are the headers that cors.c adds.
  */
@@ -8,6 +13,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -16,6 +22,8 @@
 struct mount {
     h2o_handler_t base;
     const struct web_site *site;
+    const struct rt_labels **labels; /* of each of the site's routes; NULL: this handler has none */
+    const struct rt_labels *other;   /* of all else that is answered here */
 };
 
 /* Copies what the path held, so that it outlives h2o's memory while a store works on it. */
@@ -46,27 +54,33 @@ static bool is_method(const h2o_req_t *h2o, const char *name)
     return h2o_memis(h2o->method.base, h2o->method.len, name, strlen(name));
 }
 
-static void route(struct web_request *rq, const struct web_site *site)
+static void answer_route(struct web_request *rq, const struct web_site *site, const struct web_match *match)
+{
+    if (match->route->needs_user && !site->admit(rq))
+        return;
+    /* An id with a NUL byte in it (%00) would be cut short; no object is called so. */
+    if (match->id != NULL && memchr(match->id, '\0', match->id_len) != NULL) {
+        web_answer_error(rq, WEB_NO_OBJECT, "the id holds a NUL byte");
+        return;
+    }
+    if (match->id != NULL)
+        rq->id = take_id(rq->scope, match->id, match->id_len);
+    match->route->handler(rq);
+}
+
+static void route(struct web_request *rq, const struct mount *self)
 {
     const h2o_req_t *h2o = rq->h2o;
     struct web_match match;
 
-    web_routes_match(site->routes, h2o->method.base, h2o->method.len, h2o->path_normalized.base,
+    web_routes_match(self->site->routes, h2o->method.base, h2o->method.len, h2o->path_normalized.base,
                      h2o->path_normalized.len, &match);
     if (match.route == NULL) {
         answer_unrouted(rq, match.allow);
         return;
     }
-    if (match.route->needs_user && !site->admit(rq))
-        return;
-    /* An id with a NUL byte in it (%00) would be cut short; no object is called so. */
-    if (match.id != NULL && memchr(match.id, '\0', match.id_len) != NULL) {
-        web_answer_error(rq, WEB_NO_OBJECT, "the id holds a NUL byte");
-        return;
-    }
-    if (match.id != NULL)
-        rq->id = take_id(rq->scope, match.id, match.id_len);
-    match.route->handler(rq);
+    rt_labels_set(self->labels[match.route - self->site->routes]);
+    answer_route(rq, self->site, &match);
 }
 
 /* What is answered alike on every path: a request that might be cut in two ways, and OPTIONS. Returns
@@ -112,9 +126,11 @@ static int on_routed(h2o_handler_t *base, h2o_req_t *h2o)
 
     if (is_absolute(h2o))
         return 0;
+    rt_labels_set(self->other);
     rq = web_request_begin(h2o, h2o_context_get_handler_context(h2o->conn->ctx, base));
     if (!is_answered(rq))
-        route(rq, self->site);
+        route(rq, self);
+    rt_labels_set(NULL);
     return 0;
 }
 
@@ -153,34 +169,77 @@ static void drop_odd_range(h2o_req_t *h2o)
         h2o_delete_header(&h2o->headers, at);
 }
 
-static int on_picture(h2o_handler_t *base, h2o_req_t *h2o)
+/* Whether the request is answered; otherwise it is for h2o to do. */
+static bool refuse_picture(struct web_request *rq, const struct web_site *site)
 {
-    const struct mount *self = (const struct mount *)base;
-    struct web_request *rq = web_request_begin(h2o, h2o_context_get_handler_context(h2o->conn->ctx, base));
+    h2o_req_t *h2o = rq->h2o;
 
     if (is_answered(rq))
-        return 0;
-    if (!is_file(self->site, h2o->path_normalized)) {
+        return true;
+    if (!is_file(site, h2o->path_normalized)) {
         answer_unrouted(rq, "");
-        return 0;
+        return true;
     }
     if (!is_method(h2o, "GET") && !is_method(h2o, "HEAD")) {
         answer_unrouted(rq, "GET, HEAD");
-        return 0;
+        return true;
     }
     drop_odd_range(h2o);
-    return -1; /* h2o's turn */
+    return false;
+}
+
+static int on_picture(h2o_handler_t *base, h2o_req_t *h2o)
+{
+    const struct mount *self = (const struct mount *)base;
+    bool is_refused;
+
+    rt_labels_set(self->other);
+    is_refused =
+        refuse_picture(web_request_begin(h2o, h2o_context_get_handler_context(h2o->conn->ctx, base)), self->site);
+    rt_labels_set(NULL);
+    return is_refused ? 0 : -1;
 }
 
 /* ---- mounting -------------------------------------------------------------------------------- */
 
-static void mount(h2o_pathconf_t *path, const struct web_site *site, int (*on_req)(h2o_handler_t *, h2o_req_t *))
+static const struct rt_labels *route_label(const char *method, const char *pattern)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "%s%s%s", method, method[0] != '\0' ? " " : "", pattern);
+    return rt_labels_new((const char *const[]){"route", text}, 1);
+}
+
+static void label_routes(struct mount *self)
+{
+    size_t n = 0;
+
+    while (self->site->routes[n].pattern != NULL)
+        n++;
+    self->labels = h2o_mem_alloc(n * sizeof(self->labels[0]));
+    for (size_t i = 0; i < n; i++) {
+        const struct web_route *row = &self->site->routes[i];
+
+        self->labels[i] = route_label(strcmp(row->method, "*") == 0 ? "" : row->method, row->pattern);
+    }
+}
+
+static void on_dispose(h2o_handler_t *base)
+{
+    free(((struct mount *)base)->labels);
+}
+
+static struct mount *mount(h2o_pathconf_t *path, const struct web_site *site,
+                           int (*on_req)(h2o_handler_t *, h2o_req_t *), const char *label)
 {
     struct mount *self = (struct mount *)h2o_create_handler(path, sizeof(*self));
 
     self->base.on_req = on_req;
+    self->base.dispose = on_dispose;
     self->site = site;
+    self->other = route_label("", label);
     web_cors(path, site->allowed_origins);
+    return self;
 }
 
 /* h2o moves its table of paths when one is added, so each is finished before the next is begun. */
@@ -191,10 +250,10 @@ void web_mount(h2o_hostconf_t *host, const struct web_site *site)
     if (site->static_folder != NULL) {
         h2o_pathconf_t *imgs = h2o_config_register_path(host, IMGS, 0);
 
-        mount(imgs, site, on_picture);
+        mount(imgs, site, on_picture, IMGS "/*");
         h2o_file_register(imgs, site->static_folder, no_index, imgs->mimemap, 0);
     }
-    mount(h2o_config_register_path(host, "/", 0), site, on_routed);
+    label_routes(mount(h2o_config_register_path(host, "/", 0), site, on_routed, "(none)"));
     web_cors(&host->fallback_path, site->allowed_origins);
 }
 

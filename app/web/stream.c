@@ -19,6 +19,7 @@ struct web_stream {
     struct web_request *rq;
     void (*next)(void *arg);
     void *arg;
+    const struct rt_labels *labels; /* of whoever began it: next is called under them */
     bool ended;
 };
 
@@ -27,7 +28,9 @@ static void on_proceed(h2o_generator_t *generator, h2o_req_t *h2o)
     struct web_stream *stream = (struct web_stream *)generator;
 
     (void)h2o;
-    stream->next(stream->arg);
+    rt_labels_set(stream->labels);
+    stream->next(stream->arg); /* the stream may be gone */
+    rt_labels_set(NULL);
 }
 
 struct web_stream *web_stream_begin(struct web_request *rq, int status, const char *content_type,
@@ -40,6 +43,7 @@ struct web_stream *web_stream_begin(struct web_request *rq, int status, const ch
     stream->rq = rq;
     stream->next = next;
     stream->arg = arg;
+    stream->labels = rt_labels_get();
     if (h2o == NULL)
         return stream;
     h2o->res.status = status;

@@ -29,6 +29,7 @@
 #include <yajl/yajl_gen.h>
 
 struct auth;
+struct web_profile;
 struct web_site;
 struct work_inbox;
 
@@ -36,10 +37,12 @@ struct work_inbox;
 struct web_loop {
     const struct web_site *site;
     struct store_session *store;
-    struct work_inbox *inbox; /* for what would take the loop too long (app/workers) */
-    size_t requests;          /* whose scope has not ended; the drain waits for 0 */
-    bool draining;            /* stopping: answers say Connection: close */
-    yajl_gen json;            /* one writer for all answers; kept alive by its scope */
+    struct work_inbox *inbox;       /* for what would take the loop too long (app/workers) */
+    struct work_inbox *debug_inbox; /* the same at threads of their own: a profile holds one for seconds */
+    struct web_profile *profiles;   /* under way on those threads; see debug.c */
+    size_t requests;                /* whose scope has not ended; the drain waits for 0 */
+    bool draining;                  /* stopping: answers say Connection: close */
+    yajl_gen json;                  /* one writer for all answers; kept alive by its scope */
     struct rt_scope *json_scope;
 };
 
@@ -238,6 +241,8 @@ void web_attach(h2o_context_t *ctx, struct web_loop *loop);
 void web_cors(h2o_pathconf_t *pathconf, const char *allowed_origins);
 /* web_debug - the handler of everything below /debug/. */
 void web_debug(struct web_request *rq);
+/* web_debug_hurry - the loop is stopping: profiles that wait for their time to pass end at once. */
+void web_debug_hurry(struct web_loop *loop);
 /* web_trace - GET /trace: asks the runtime's flight recorder for a snapshot; loopback only. */
 void web_trace(struct web_request *rq);
 /* web_is_loopback - whether an address is of this machine: 127.0.0.0/8, ::1, or the former mapped. */

@@ -20,11 +20,6 @@
 #include <string.h>
 #include <time.h>
 
-/* Items that may wait. At 20 ms each, 256 are 5 s of one thread: a client that waits longer has
- * likely given up and asks again, which would make the queue longer for nothing. Fewer would refuse
- * short bursts that could have been served; each that waits holds one request's few KiB. */
-#define WAITING_MAX 256
-
 /* How often a thread without work looks whether the runtime asked for its free memory, as often as
  * an idle event loop does (rt_thread_poll). */
 #define IDLE_TURN_S 1
@@ -38,11 +33,11 @@ struct work_inbox {
 };
 
 struct work {
-    pthread_mutex_t lock; /* all below, but the threads' ids, and the inboxes' closed */
+    pthread_mutex_t lock; /* all below that changes, but the threads' ids, and the inboxes' closed */
     pthread_cond_t more;  /* an item waits, or stopping */
     struct work_item *first;
     struct work_item **last; /* where the next one is hung */
-    size_t waiting;
+    size_t waiting, waiting_max;
     bool stopping;
     struct work_inbox *inboxes;
     int threads;
@@ -86,7 +81,9 @@ static void *run_items(void *arg)
             struct work_inbox *inbox = item->inbox;
 
             pthread_mutex_unlock(&work->lock);
+            rt_labels_set(item->labels);
             item->run(item);
+            rt_labels_set(NULL);
             pthread_mutex_lock(&work->lock);
             if (!inbox->closed)
                 h2o_multithread_send_message(&inbox->receiver, &item->message); /* it is the loop's from here */
@@ -111,27 +108,27 @@ static void init_sync(struct work *work)
     pthread_condattr_destroy(&monotonic);
 }
 
-int work_start(int threads, struct work **out, struct failure *err)
+int work_start(const char *name, int threads, size_t waiting_max, struct work **out, struct failure *err)
 {
     struct work *work;
 
     *out = NULL;
     if (threads < 1)
-        return failure_set(err, "%d threads for slow work: want at least 1", threads);
+        return failure_set(err, "%d threads called %s: want at least 1", threads, name);
     work = calloc(1, sizeof(*work) + (size_t)threads * sizeof(work->ids[0]));
     if (work == NULL)
-        return failure_set(err, "no memory for %d threads for slow work", threads);
+        return failure_set(err, "no memory for %d threads called %s", threads, name);
     work->last = &work->first;
+    work->waiting_max = waiting_max;
     init_sync(work);
     for (; work->threads < threads; work->threads++) {
-        char name[24]; /* cut to what the system takes */
+        char full[24]; /* cut to what the system takes */
         int error;
 
-        snprintf(name, sizeof(name), "work %d", work->threads);
-        error = rt_thread_start(&work->ids[work->threads], NULL, name, run_items, work);
+        snprintf(full, sizeof(full), "%s %d", name, work->threads);
+        error = rt_thread_start(&work->ids[work->threads], NULL, full, run_items, work);
         if (error != 0) {
-            failure_set(err, "cannot start thread %d of %d for slow work: %s", work->threads + 1, threads,
-                        strerror(-error));
+            failure_set(err, "cannot start thread %s of %d: %s", full, threads, strerror(-error));
             work_stop(work);
             return -1;
         }
@@ -171,7 +168,9 @@ static void on_finished(h2o_multithread_receiver_t *receiver, h2o_linklist_t *me
         struct work_item *item = H2O_STRUCT_FROM_MEMBER(struct work_item, message, message);
 
         h2o_linklist_unlink(&message->link);
-        item->done(item);
+        rt_labels_set(item->labels);
+        item->done(item); /* the item may be gone */
+        rt_labels_set(NULL);
     }
 }
 
@@ -230,10 +229,11 @@ bool work_submit(struct work_inbox *inbox, struct work_item *item)
     bool taken;
 
     pthread_mutex_lock(&work->lock);
-    taken = work->waiting < WAITING_MAX && !work->stopping && !inbox->closed;
+    taken = work->waiting < work->waiting_max && !work->stopping && !inbox->closed;
     if (taken) {
         item->inbox = inbox;
         item->next = NULL;
+        item->labels = rt_labels_get();
         memset(&item->message, 0, sizeof(item->message));
         *work->last = item;
         work->last = &item->next;

@@ -1,8 +1,8 @@
 /* work.h - what takes too long for an event loop (hashing a password: 20 ms) is done by threads here.
  *
- * One pool of threads with one bounded queue for the process; each loop has an inbox through which
- * finished items come back to it. An item is done exactly once, on the loop that submitted it, as
- * long as that loop runs.
+ * A pool of threads with one bounded queue; each loop has an inbox at each pool through which finished items
+ * come back to it. An item is done exactly once, on the loop that submitted it, as long as that loop
+ * runs. It is run and done under the labels (rt_labels_set) of whoever submitted it.
  */
 #ifndef APP_WORK_WORK_H
 #define APP_WORK_WORK_H
@@ -12,6 +12,7 @@
 #include <h2o.h>
 #include <stdbool.h>
 
+struct rt_labels;
 struct work;
 struct work_inbox;
 
@@ -22,12 +23,14 @@ struct work_item {
     h2o_multithread_message_t message;    /* the rest belongs to work.c */
     struct work_item *next;
     struct work_inbox *inbox;
+    const struct rt_labels *labels;
 };
 
-/* work_start - starts the threads. Returns 0, or -1 with *err filled. */
-int work_start(int threads, struct work **out, struct failure *err);
+/* work_start - starts the threads, called "name 0" and so on; name is static. At most waiting_max items wait
+ * for them. Returns 0, or -1 with *err filled. */
+int work_start(const char *name, int threads, size_t waiting_max, struct work **out, struct failure *err);
 
-/* work_stop - items that wait are dropped, the one that runs is waited for. After the last loop. */
+/* work_stop - items that wait are dropped, those that run are waited for. After the last loop. */
 void work_stop(struct work *work);
 
 /* work_inbox_open, work_inbox_close - on the thread of the loop whose queue it is. An item that is

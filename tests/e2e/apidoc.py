@@ -14,7 +14,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 PATH = os.path.join(TOP, "docs", "api.yaml")
 METHODS = ("get", "post", "put", "delete", "head", "options", "patch")
 KNOWN = {"type", "properties", "required", "additionalProperties", "items", "enum", "format", "pattern", "nullable",
-         "minimum", "minLength", "maxLength", "minItems", "example", "examples", "description", "title"}
+         "minimum", "maximum", "minLength", "maxLength", "minItems", "example", "examples", "description", "title"}
 
 
 @functools.lru_cache(maxsize=None)
@@ -60,7 +60,7 @@ FORMATS = {"uuid": lambda text: re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9
            "date": is_date,
            "date-time": lambda text: re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", text) is not None,
            "email": lambda text: "@" in text, "password": lambda text: True, "double": lambda number: True,
-           "int64": lambda number: True, "uri-reference": lambda text: True}
+           "int64": lambda number: True, "binary": lambda text: True, "uri-reference": lambda text: True}
 TYPES = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
 
 
@@ -87,6 +87,8 @@ def schema_faults(value, schema, where="$"):
             faults.append("%s is not a %s: %r" % (where, schema["format"], value))
     if isinstance(value, (int, float)) and value < schema.get("minimum", value):
         faults.append("%s is less than %s" % (where, schema["minimum"]))
+    if isinstance(value, (int, float)) and value > schema.get("maximum", value):
+        faults.append("%s is more than %s" % (where, schema["maximum"]))
     if isinstance(value, list):
         if len(value) < schema.get("minItems", 0):
             faults.append("%s has %d items" % (where, len(value)))

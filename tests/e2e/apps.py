@@ -65,6 +65,17 @@ def on_each_store(cls):
     return None
 
 
+def on_each_heap(cls):
+    """As on_every_store, on the store that is the default: where the store makes no difference."""
+    module = sys.modules[cls.__module__]
+    for heap in HEAPS:
+        name = "%s_%s" % (cls.__name__, heap)
+        made = type(name, (cls,), {"store_class": STORES[0], "heap": heap, "variant": heap or "", "abstract": False,
+                                   "__module__": cls.__module__, "__qualname__": name})
+        setattr(module, name, made)
+    return None
+
+
 # ---- tokens ---------------------------------------------------------------------------------------
 
 def base64url(data):

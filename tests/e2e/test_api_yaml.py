@@ -117,7 +117,8 @@ class Page(unittest.TestCase):
         for where, status, response in responses():
             if status >= 400 and not where.startswith("HEAD"):
                 with self.subTest("%s %d" % (where, status)):
-                    self.assertTrue(response["content"]["application/json"]["examples"])
+                    for content in response["content"].values():
+                        self.assertTrue(content["examples"])
 
     def test_its_examples_fit_its_schemas(self):
         count = 0
@@ -205,13 +206,16 @@ class Answers(AppCase):
         ask("GET", "/trace", 501)
         foreign = {"Origin": "https://example.org"}
         ask("GET", "/trace", 403, headers=foreign)
+        good = {"/debug/pprof/{name}": "/debug/pprof/heap", "/debug/pprof/profile": "/debug/pprof/profile?seconds=1"}
         for method, path in apidoc.debug_table():
-            ask(method, path, 200,
-                **({"json_body": {"gc_percent": 100}} if path == "/debug/settings" and method == "POST"
-                                      else {}))
-            ask(method, path, 403, headers=foreign)
+            changes = path == "/debug/settings" and method == "POST"
+            ask(method, good.get(path, path), 200, **({"json_body": {"gc_percent": 100}} if changes else {}))
+            ask(method, good.get(path, path), 403, headers=foreign)
             if "400" in apidoc.operations()[method, path]["responses"]:
-                ask(method, path + "?nosuch=1", 400, **({"body": "nosuch=1"} if method == "POST" else {}))
+                wrong = "seconds=0" if path.startswith("/debug/pprof/") else "nosuch=1"
+                ask(method, good.get(path, path).split("?")[0] + "?" + wrong, 400,
+                    **({"body": wrong} if method == "POST" else {}))
+        ask("GET", "/debug/pprof/nosuch", 404)
         documented = {(method, path, status) for (method, path), operation in apidoc.operations().items()
                       for status in operation["responses"] if status not in self.UNPROVOKED}
         self.assertEqual(documented - seen, set())

@@ -125,6 +125,7 @@ class Memory(Folder):
                         ("GET", "/rooms/" + RED, ""),
                         ("GET", "/rooms/x", ""), ("GET", "/nowhere", ""), ("GET", "/rooms/%s/photos" % RED, ""),
                         ("GET", "/rooms?day_to_book=x", ""), ("GET", "/debug/memstats", ""), ("GET", "/bookings", ""),
+                        ("GET", "/debug/pprof/symbol", ""), ("GET", "/debug/pprof/nosuch", ""),
                         ("GET", "/bookings/x", ""), ("DELETE", "/bookings/x", ""), ("GET", "/readyz", ""),
                         ("POST", "/bookings", json.dumps({"room_id": RED, "booked_on": on})),
                         ("POST", "/bookings", "{}"),

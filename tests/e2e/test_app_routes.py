@@ -123,6 +123,7 @@ class Routes(AppCase):
         self.assertGreater(answer.json()["Mallocs"], 0)
         self.ask("GET", "/debug/nosuch", 404)
         self.ask("GET", "/debug/gc", 405)
+        self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
         before = self.app.get("/debug/memstats").json()["NumForcedGC"]
         self.ask("POST", "/debug/gc", 200)
         self.assertEqual(self.app.get("/debug/memstats").json()["NumForcedGC"], before + 1)
@@ -168,6 +169,8 @@ class Peers(unittest.TestCase):
             self.assertEqual(answer.status, 403)
             self.assertEqual(answer.headers["Access-Control-Allow-Origin"], "*")
             self.assertEqual(app.post("/debug/gc").status, 403)
+            self.assertEqual(app.get("/debug/pprof/profile?seconds=600").status, 403)
+            self.assertEqual(app.get("/debug/pprof/heap").status, 403)
             self.assertEqual(app.get("/trace").status, 403)
             self.assertEqual(app.get("/healthz").status, 200)
 

@@ -114,6 +114,19 @@ static void a_long_list_is_never_in_memory_at_once(void **state)
     assert_in_range(fake.live_bytes, 1, before + 512 * 1024);
 }
 
+static void every_page_of_a_list_is_read_under_the_labels_of_the_request(void **state)
+{
+    (void)state;
+    fake.labels = rt_labels_new((const char *const[]){"route", "GET /bookings"}, 1);
+    assert_non_null(fake.labels);
+    fake.bookings = 600;
+    ask("GET /bookings" CLOSE);
+    begins("HTTP/1.1 200 OK\r\n");
+    assert_int_equal(fake.asked, 3);
+    assert_int_equal(fake.asked_under_others, 0);
+    assert_null(rt_labels_get());
+}
+
 static void a_connection_serves_on_after_a_list_in_pieces(void **state)
 {
     (void)state;
@@ -389,6 +402,7 @@ int main(void)
         cmocka_unit_test_setup(a_list_of_one_page_has_a_length, reset),
         cmocka_unit_test_setup(a_longer_list_comes_in_pieces_and_whole, reset),
         cmocka_unit_test_setup(a_long_list_is_never_in_memory_at_once, reset),
+        cmocka_unit_test_setup(every_page_of_a_list_is_read_under_the_labels_of_the_request, reset),
         cmocka_unit_test_setup(a_connection_serves_on_after_a_list_in_pieces, reset),
         cmocka_unit_test_setup(http_1_0_gets_a_list_up_to_the_end_of_the_connection, reset),
         cmocka_unit_test_setup(head_gets_no_body, reset),

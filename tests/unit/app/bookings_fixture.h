@@ -35,8 +35,10 @@ static struct {
     size_t fail_after;            /* lists fail with result behind this position; 0: never */
     size_t asked;
     size_t limit_max;
-    size_t weigh_at;     /* lists note live_bytes behind this position; 0: never */
-    uint64_t live_bytes; /* of both heaps, after a cycle */
+    size_t weigh_at;                /* lists note live_bytes behind this position; 0: never */
+    uint64_t live_bytes;            /* of both heaps, after a cycle */
+    const struct rt_labels *labels; /* of every request */
+    size_t asked_under_others;      /* operations that came under other labels */
     struct store_booking added;
     char user[64];
     char id[64];
@@ -70,6 +72,7 @@ static struct pending *take_operation(struct rt_scope *scope, const char *email,
     struct pending *pending = rt_scope_alloc(scope, sizeof(*pending));
 
     fake.asked++;
+    fake.asked_under_others += rt_labels_get() != fake.labels;
     snprintf(fake.user, sizeof(fake.user), "%s", email);
     pending->arg = arg;
     pending->result = fake.result;
@@ -215,6 +218,7 @@ static int on_req(h2o_handler_t *handler, h2o_req_t *h2o)
 
     (void)handler;
     rq->user = "me@example.org";
+    rt_labels_set(fake.labels);
     if (h2o_memis(h2o->path.base, h2o->path.len, H2O_STRLIT("/bookings"))) {
         if (is_get)
             bookings_list(rq);
@@ -227,6 +231,7 @@ static int on_req(h2o_handler_t *handler, h2o_req_t *h2o)
         else
             bookings_delete(rq);
     }
+    rt_labels_set(NULL);
     return 0;
 }
 
@@ -259,6 +264,8 @@ static int reset(void **state)
     (void)state;
     fake.later = false;
     fake.result = (struct store_result){STORE_OK, ""};
+    fake.labels = NULL;
+    fake.asked_under_others = 0;
     fake.bookings = fake.fail_after = fake.asked = fake.limit_max = fake.weigh_at = 0;
     return 0;
 }

@@ -19,6 +19,7 @@ struct onlooker {
     struct fixture *f;
     int answers;
     int64_t found;
+    const struct rt_labels *labels;
 };
 
 static void look(void *arg, struct store_result result)
@@ -27,6 +28,7 @@ static void look(void *arg, struct store_result result)
 
     assert_int_equal(result.status, STORE_OK);
     onlooker->found = bookings(onlooker->f);
+    onlooker->labels = rt_labels_get();
     onlooker->answers++;
 }
 
@@ -42,6 +44,27 @@ static void an_answered_booking_is_seen_by_every_other_connection(void **state)
     assert_int_equal(number(f, "SELECT room_id = '" RED "' AND booked_on = '2025-01-09' AND created_at = 'then'"
                                " AND user_id = '" SEED_ID "' AND slot = '' FROM bookings WHERE id = 'b'"),
                      1);
+}
+
+static void an_answer_comes_under_the_labels_of_who_asked(void **state)
+{
+    const struct rt_labels *labels = rt_labels_new((const char *const[]){"route", "POST /test"}, 1);
+    struct fixture *f = *state;
+    struct onlooker labelled = {.f = f};
+    struct onlooker bare = {.f = f, .labels = labels};
+    struct store_booking first = {.id = "b", .room_id = RED, .booked_on = "2025-01-09", .created_at = "then"};
+    struct store_booking second = {.id = "c", .room_id = RED, .booked_on = "2025-01-10", .created_at = "then"};
+
+    assert_non_null(labels);
+    rt_labels_set(labels);
+    store_add_booking(f->session, f->scope, SEED_EMAIL, &first, look, &labelled);
+    rt_labels_set(NULL);
+    store_add_booking(f->session, f->scope, SEED_EMAIL, &second, look, &bare);
+    await(f, &bare.answers, 1);
+    assert_int_equal(labelled.answers, 1);
+    assert_ptr_equal(labelled.labels, labels);
+    assert_null(bare.labels);
+    assert_null(rt_labels_get());
 }
 
 static void no_write_is_answered_outside_of_the_loop(void **state)
@@ -341,6 +364,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_answered_booking_is_seen_by_every_other_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_answer_comes_under_the_labels_of_who_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(no_write_is_answered_outside_of_the_loop, setup, teardown),
         cmocka_unit_test_setup_teardown(the_writes_of_a_turn_cost_one_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(what_gathers_while_the_writer_waits_costs_one_commit, setup, teardown),

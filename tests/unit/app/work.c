@@ -11,10 +11,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #define DEADLINE_S 60
+#define WAITING_MAX 256
 
 struct test_loop {
     h2o_loop_t *events;
@@ -26,6 +28,9 @@ struct test_item {
     struct work_item work; /* first */
     pthread_t run_by;
     pthread_t done_by;
+    char run_by_name[16];
+    const struct rt_labels *run_under;
+    const struct rt_labels *done_under;
     atomic_int runs;
     int dones;
     int again; /* how often done submits it once more */
@@ -60,6 +65,8 @@ static void run_test_item(struct work_item *work)
     struct test_item *item = (struct test_item *)work;
 
     item->run_by = pthread_self();
+    prctl(PR_GET_NAME, item->run_by_name);
+    item->run_under = rt_labels_get();
     if (item->gate != NULL) {
         atomic_store(&item->gate->entered, true);
         while (!atomic_load(&item->gate->open))
@@ -73,6 +80,7 @@ static void done_test_item(struct work_item *work)
     struct test_item *item = (struct test_item *)work;
 
     item->done_by = pthread_self();
+    item->done_under = rt_labels_get();
     item->dones++;
     if (item->again > 0) {
         item->again--;
@@ -126,7 +134,7 @@ static struct work *start(int threads)
     struct failure err;
     struct work *work;
 
-    assert_int_equal(work_start(threads, &work, &err), 0);
+    assert_int_equal(work_start("test", threads, WAITING_MAX, &work, &err), 0);
     return work;
 }
 
@@ -174,6 +182,48 @@ static void each_of_many_is_done_once(void **state)
     free(items);
 }
 
+static void threads_are_called_by_the_pools_name(void **state)
+{
+    struct work *work = start(1);
+    struct test_loop loop;
+    struct test_item item = {.dones = 0};
+
+    (void)state;
+    open_loop(&loop, work);
+    assert_true(submit(&loop, &item));
+    turn_until_done(&loop, &item, 1);
+    assert_string_equal(item.run_by_name, "test 0");
+    work_inbox_close(loop.inbox);
+    work_stop(work);
+    close_queue(&loop);
+}
+
+static void an_item_is_run_and_done_under_the_labels_of_who_submitted_it(void **state)
+{
+    const struct rt_labels *labels = rt_labels_new((const char *const[]){"route", "GET /test"}, 1);
+    struct work *work = start(1);
+    struct test_loop loop;
+    struct test_item labelled = {.dones = 0}, bare = {.dones = 0};
+
+    (void)state;
+    assert_non_null(labels);
+    open_loop(&loop, work);
+    rt_labels_set(labels);
+    assert_true(submit(&loop, &labelled));
+    rt_labels_set(NULL);
+    assert_true(submit(&loop, &bare));
+    turn_until_done(&loop, &labelled, 1);
+    turn_until_done(&loop, &bare, 1);
+    assert_ptr_equal(labelled.run_under, labels);
+    assert_ptr_equal(labelled.done_under, labels);
+    assert_null(bare.run_under);
+    assert_null(bare.done_under);
+    assert_null(rt_labels_get());
+    work_inbox_close(loop.inbox);
+    work_stop(work);
+    close_queue(&loop);
+}
+
 static void an_item_may_be_submitted_again_when_it_is_done(void **state)
 {
     struct work *work = start(2);
@@ -206,7 +256,7 @@ static void more_than_fit_are_refused_and_those_taken_are_done(void **state)
     wait_until(&gate.entered);
     while (taken < N && submit(&loop, &items[taken]))
         taken++;
-    assert_in_range(taken, 10, N - 1);
+    assert_int_equal(taken, 1 + WAITING_MAX);
     assert_false(submit(&loop, &items[taken]));
     atomic_store(&gate.open, true);
     for (int i = 0; i < taken; i++)
@@ -332,8 +382,8 @@ static void no_threads_are_an_error_that_says_so(void **state)
     struct work *work;
 
     (void)state;
-    assert_int_equal(work_start(0, &work, &err), -1);
-    assert_string_equal(err.text, "0 threads for slow work: want at least 1");
+    assert_int_equal(work_start("test", 0, 1, &work, &err), -1);
+    assert_string_equal(err.text, "0 threads called test: want at least 1");
 }
 
 /* ---- all at once ----------------------------------------------------------------------------- */
@@ -401,6 +451,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_item_runs_off_the_loop_and_is_done_on_it),
         cmocka_unit_test(each_of_many_is_done_once),
+        cmocka_unit_test(threads_are_called_by_the_pools_name),
+        cmocka_unit_test(an_item_is_run_and_done_under_the_labels_of_who_submitted_it),
         cmocka_unit_test(an_item_may_be_submitted_again_when_it_is_done),
         cmocka_unit_test(more_than_fit_are_refused_and_those_taken_are_done),
         cmocka_unit_test(a_close_drops_what_runs_and_what_waits),

@@ -108,7 +108,7 @@ static struct rt__bucket *make(struct rt__buckets *t, uint32_t hash, const uintp
     return b;
 }
 
-static void add(struct rt__bucket *b, const double by[RT__BUCKET_VALUES])
+void rt__buckets_add_locked(struct rt__bucket *b, const double by[RT__BUCKET_VALUES])
 {
     for (int i = 0; i < RT__BUCKET_VALUES; i++) {
         b->values[i] += by[i];
@@ -140,7 +140,7 @@ static struct rt__bucket *add_or_make(struct rt__buckets *t, struct rt__bucket *
         b = make(t, hash, pcs, depth, labels);
     }
     if (b) {
-        add(b, by);
+        rt__buckets_add_locked(b, by);
     }
     return b;
 }
@@ -173,7 +173,7 @@ struct rt__bucket *rt__buckets_try_add(struct rt__buckets *t, const uintptr_t *p
 void rt__buckets_add_to(struct rt__buckets *t, struct rt__bucket *b, const double by[RT__BUCKET_VALUES])
 {
     rt__buckets_lock(t);
-    add(b, by);
+    rt__buckets_add_locked(b, by);
     rt__buckets_unlock(t);
 }
 

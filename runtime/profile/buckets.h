@@ -64,7 +64,8 @@ uint64_t rt__buckets_count(struct rt__buckets *t);
 /* Sets all values to 0 (a CPU profile begins anew); buckets stay. */
 void rt__buckets_clear(struct rt__buckets *t);
 
-/* Around fork. */
+/* Around fork. add_locked is for whoever holds the lock of the bucket's table meanwhile. */
+void rt__buckets_add_locked(struct rt__bucket *b, const double by[RT__BUCKET_VALUES]);
 void rt__buckets_lock(struct rt__buckets *t);
 void rt__buckets_unlock(struct rt__buckets *t);
 

@@ -55,16 +55,21 @@ static struct {
 
 /* ---- records ---------------------------------------------------------------------------------- */
 
+/* Set while this thread forks and holds both locks: other parts' handlers, which run meanwhile, may allocate. */
+static __thread bool is_forking __attribute__((tls_model("initial-exec")));
+
 static void lock_records(void)
 {
-    while (__atomic_exchange_n(&records.locked, true, __ATOMIC_ACQUIRE)) {
+    while (!is_forking && __atomic_exchange_n(&records.locked, true, __ATOMIC_ACQUIRE)) {
         sched_yield();
     }
 }
 
 static void unlock_records(void)
 {
-    __atomic_store_n(&records.locked, false, __ATOMIC_RELEASE);
+    if (!is_forking) {
+        __atomic_store_n(&records.locked, false, __ATOMIC_RELEASE);
+    }
 }
 
 static struct record *record_at(uint32_t number)
@@ -109,6 +114,9 @@ static void give_record_back(uint32_t number)
 static uint32_t on_allocated(const void *managed, size_t counted_bytes, double weight)
 {
     uintptr_t pcs[RT__STACK_MAX];
+    if (is_forking) {
+        return 0;
+    }
     size_t depth = rt__unwind_here(pcs, RT__STACK_MAX, 1);
     double bytes = weight * (double)counted_bytes;
     lock_records();
@@ -137,9 +145,12 @@ static uint32_t on_allocated(const void *managed, size_t counted_bytes, double w
 static void end(uint32_t number)
 {
     const struct record *r = record_at(number);
-    rt__buckets_add_to(
-        &buckets, r->bucket,
-        (const double[RT__BUCKET_VALUES]){[INUSE_OBJECTS] = -r->weight, [INUSE_BYTES] = -r->weight * (double)r->bytes});
+    const double by[RT__BUCKET_VALUES] = {[INUSE_OBJECTS] = -r->weight, [INUSE_BYTES] = -r->weight * (double)r->bytes};
+    if (is_forking) {
+        rt__buckets_add_locked(r->bucket, by);
+    } else {
+        rt__buckets_add_to(&buckets, r->bucket, by);
+    }
     give_record_back(number);
 }
 
@@ -226,17 +237,25 @@ static void before_fork(void)
 {
     lock_records();
     rt__buckets_lock(&buckets);
+    is_forking = true;
 }
 
 static void after_fork(void)
 {
+    is_forking = false;
     rt__buckets_unlock(&buckets);
     unlock_records();
+}
+
+/* Registered ahead of the collector's handlers, so that on the way into a fork it comes after them: a cycle holds its
+ * locks when it tells of the dead, and takes ours. */
+__attribute__((constructor(102))) static void mind_forks(void)
+{
+    pthread_atfork(before_fork, after_fork, after_fork);
 }
 
 void rt__profile_heap_start(const struct env_settings *settings)
 {
     rt__sampler = (struct rt__sampler){.allocated = on_allocated, .freed = on_freed, .marked = on_marked};
-    pthread_atfork(before_fork, after_fork, after_fork);
     rt__sample_set_rate(settings->memprofilerate_bytes);
 }

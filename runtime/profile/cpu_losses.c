@@ -34,11 +34,10 @@ static struct rt__cpu_loss *named(struct rt__cpu_losses *losses, const char thre
     return loss;
 }
 
-/* The clock of a thread that has ended was last read some time before its end, so its samples may know of more. */
 void rt__cpu_losses_thread(struct rt__cpu_losses *losses, const char thread[RT__OS_NAME_BYTES], uint64_t cpu_ns,
                            uint64_t sampled_ns, bool had_timer)
 {
-    losses->seen_ns += cpu_ns > sampled_ns ? cpu_ns : sampled_ns;
+    losses->sampled_ns += sampled_ns;
     if (!rt__cpu_losses_matter(cpu_ns, sampled_ns)) {
         return;
     }
@@ -102,8 +101,12 @@ void rt__cpu_losses_comment(const struct rt__cpu_losses *losses, uint64_t proces
         add_clause(&line, "%u other threads: %llu ms", losses->others,
                    (unsigned long long)(losses->others_ns / NS_PER_MS));
     }
-    if (rt__cpu_losses_matter(process_ns, losses->seen_ns)) {
-        add_clause(&line, "%llu ms of CPU time of threads too short or too many",
-                   (unsigned long long)((process_ns - losses->seen_ns) / NS_PER_MS));
+    uint64_t told_ns = losses->sampled_ns + losses->others_ns;
+    for (unsigned i = 0; i < losses->named_count; i++) {
+        told_ns += losses->named[i].ns;
+    }
+    if (rt__cpu_losses_matter(process_ns, told_ns)) {
+        add_clause(&line, "%llu ms of CPU time not sampled (threads too short, or too many)",
+                   (unsigned long long)((process_ns - told_ns) / NS_PER_MS));
     }
 }

@@ -1,7 +1,7 @@
 /* cpu_losses.h - what a CPU profile could not see, for its comment: it must not look whole when it is not.
  *
  * CPU time is known from clocks, so time without samples can be told: of threads that block the signal, and of
- * threads that came and went between two looks. Pure.
+ * threads that end before the kernel's next tick looks at their timers. Pure.
  */
 #ifndef RT_PROFILE_CPU_LOSSES_H
 #define RT_PROFILE_CPU_LOSSES_H
@@ -21,8 +21,8 @@ struct rt__cpu_loss {
 };
 
 struct rt__cpu_losses {
-    uint64_t dropped; /* samples that found no room */
-    uint64_t seen_ns; /* CPU time of all threads that were known */
+    uint64_t dropped;    /* samples that found no room */
+    uint64_t sampled_ns; /* what samples stand for, dropped ones included */
     unsigned named_count;
     struct rt__cpu_loss named[RT__CPU_LOSSES_NAMED];
     unsigned others; /* threads beside these */

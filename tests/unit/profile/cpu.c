@@ -54,18 +54,20 @@ static void start(pthread_t *thread, void *(*fn)(void *), void *arg)
 
 /* ---- what is measured ------------------------------------------------------------------------- */
 
-/* Not a whole number of periods, nor near a simple part of one: samples would come at the same places of each
- * round. */
-#define ROUND_NS (61800 * MS / 1000)
+/* The kernel looks at timers at its ticks, so near the border of two slices a sample may be the next one's: slices are
+ * dozens of samples long, and each thread has them in another order. Not a whole number of periods. */
+#define ROUND_NS (1234 * MS)
 
 static void *burn_in_slices(void *name)
 {
+    static void (*const burners[3])(uint64_t cpu_ns) = {burn_sixty, burn_thirty, burn_ten};
+    static const unsigned tenths[3] = {6, 3, 1};
+    unsigned first = (unsigned)((const char *)name)[5] - '0';
     rt__profile_thread_begins();
     pthread_setname_np(pthread_self(), name);
-    for (int i = 0; i < 20; i++) {
-        burn_sixty(ROUND_NS / 10 * 6);
-        burn_thirty(ROUND_NS / 10 * 3);
-        burn_ten(ROUND_NS / 10);
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned which = (first + i) % 3;
+        burners[which](ROUND_NS / 10 * tenths[which]);
     }
     return NULL;
 }
@@ -381,11 +383,12 @@ static void threads_that_come_and_go_are_sampled_and_leave_nothing(void **state)
         }
     }
     end(&p);
-    print_message("#= %lld samples of %d threads of 4 ms\n", (long long)count(&p, is_brief), THREADS * ROUNDS);
-    if (!SIGNALS_COME_LATE) {
-        /* 128 if the kernel's tick looked at each timer in time; it comes too late for some. */
-        assert_in_range(count(&p, is_brief), 30, 180);
-    }
+    int64_t brief = count(&p, is_brief);
+    print_message("#= %lld samples of %d threads of 4 ms; %s\n", (long long)brief, THREADS * ROUNDS, p.comment);
+    /* 128 if each timer were looked at in time; at the kernel's ticks many of these threads have ended. */
+    assert_true(brief <= 180);
+    assert_true(brief >= 5 || SIGNALS_COME_LATE);
+    assert_true(brief >= 90 || strstr(p.comment, "threads too short"));
     assert_threads_become(before);
     assert_int_equal(count_lines("/proc/self/timers", "ID:"), timers);
     rt__profile_release(&p);

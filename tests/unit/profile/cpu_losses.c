@@ -69,13 +69,16 @@ static void threads_of_one_name_are_told_as_one_and_the_rest_as_a_number(void **
                                                "2 other threads: 200 ms");
 }
 
-static void cpu_time_of_no_known_thread_is_told(void **state)
+static void cpu_time_that_no_thread_accounts_for_is_told(void **state)
 {
     struct rt__cpu_losses losses = {0};
     (void)state;
     lose(&losses, "main", 1000, 1000, true);
     assert_string_equal(comment(&losses, 1200), "");
-    assert_string_equal(comment(&losses, 1300), "300 ms of CPU time of threads too short or too many");
+    lose(&losses, "main", 100, 60, true);
+    lose(&losses, "deaf", 100, 0, true);
+    assert_string_equal(comment(&losses, 1600), "thread deaf: 100 ms of CPU time not sampled (SIGPROF blocked); "
+                                                "440 ms of CPU time not sampled (threads too short, or too many)");
 }
 
 static void a_name_that_is_not_text_does_not_spoil_the_line(void **state)
@@ -109,7 +112,7 @@ int main(void)
         cmocka_unit_test(a_few_samples_or_a_small_part_are_chance),
         cmocka_unit_test(a_thread_without_samples_is_told_by_name_with_the_time_that_is_missing),
         cmocka_unit_test(threads_of_one_name_are_told_as_one_and_the_rest_as_a_number),
-        cmocka_unit_test(cpu_time_of_no_known_thread_is_told),
+        cmocka_unit_test(cpu_time_that_no_thread_accounts_for_is_told),
         cmocka_unit_test(a_name_that_is_not_text_does_not_spoil_the_line),
         cmocka_unit_test(the_longest_line_ends_with_a_whole_clause),
     };

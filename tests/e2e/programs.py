@@ -127,3 +127,30 @@ class Sampler:
         self.thread.join()
         if kind is None and self.failure:
             raise AssertionError("sampling /debug/metrics failed: %r" % self.failure)
+
+
+class Loaded:
+    """hey at /rooms and, from a thread, bookings and single rooms, until the block is left."""
+
+    def __init__(self, app):
+        self.app, self.ended = app, threading.Event()
+        self.threads = [threading.Thread(target=self._rooms), threading.Thread(target=self._others)]
+
+    def _rooms(self):
+        while not self.ended.is_set():
+            hey(self.app, "/rooms", 2000, 8)
+
+    def _others(self):
+        while not self.ended.is_set():
+            self.app.get("/rooms/79ca06f8-1163-48e8-b279-23fca5669623")
+            self.app.get("/rooms?day_to_book=2030-01-09")
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *unused):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()

@@ -60,7 +60,7 @@ struct env_settings {
     int64_t memprofilerate_bytes;
     int32_t mutexprofilefraction; /* 0 = off */
     int64_t blockprofilerate_ns;  /* 0 = off */
-    int32_t schedtrace_ms; /* 0 = off */
+    int32_t schedtrace_ms;        /* 0 = off */
     int32_t madvdontneed;
     int64_t gcstress; /* a cycle at every Nth managed allocation; 0 = off */
     bool sigquit_continue;

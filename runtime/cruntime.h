@@ -297,8 +297,8 @@ RT_API void rt_memstats_write_json(FILE *out, const struct rt_memstats *ms);
 struct rt_labels;
 
 /* rt_labels_new - the set of n pairs: pairs[0] is a key, pairs[1] its value, and so on. NULL, which is also
- * the set of nobody, when n is 0 or more than 16, when a string is longer than 255 bytes, or when there are
- * 4096 sets. */
+ * the set of nobody, when n is 0 or more than 16, when a string is longer than 255 bytes, when there are
+ * 4096 sets, or no memory. */
 RT_API const struct rt_labels *rt_labels_new(const char *const pairs[], size_t n);
 /* rt_labels_set - the calling thread works under this set (NULL: under none) from here on; returns the one
  * that it had, to be set again afterwards. Costs a store. Go: pprof.SetGoroutineLabels. */

@@ -28,6 +28,8 @@ uint64_t rt__os_start_ns(void);
 enum rt__os_use { RT__OS_MCACHE, RT__OS_BUCKETS, RT__OS_GC, RT__OS_OTHER, RT__OS_USES };
 /* Zeroed, page-aligned memory; aborts with one line when the system has none. */
 void *rt__os_map(size_t size, enum rt__os_use use);
+/* The same, but NULL when the system has none: for what can be done without. */
+void *rt__os_map_if_any(size_t size, enum rt__os_use use);
 void rt__os_unmap(void *p, size_t size, enum rt__os_use use);
 /* Bytes mapped for a use. Memory counts when mapped, touched or not, as in Go. */
 uint64_t rt__os_mapped(enum rt__os_use use);

@@ -43,16 +43,27 @@ static _Noreturn void die_out_of_memory(size_t size, int error)
     abort();
 }
 
-void *rt__os_map(size_t size, enum rt__os_use use)
+void *rt__os_map_if_any(size_t size, enum rt__os_use use)
 {
     size_t rounded = round_to_pages(size);
 
-    if (rounded == 0)
-        die_out_of_memory(size, ENOMEM);
+    if (rounded == 0) {
+        errno = ENOMEM;
+        return NULL;
+    }
     void *p = mmap(NULL, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
-        die_out_of_memory(size, errno);
+        return NULL;
     atomic_fetch_add_explicit(&mapped_bytes[use], rounded, memory_order_relaxed);
+    return p;
+}
+
+void *rt__os_map(size_t size, enum rt__os_use use)
+{
+    void *p = rt__os_map_if_any(size, use);
+
+    if (p == NULL)
+        die_out_of_memory(size, errno);
     return p;
 }
 

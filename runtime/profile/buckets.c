@@ -12,9 +12,10 @@
 #include <string.h>
 #include "runtime/os/os.h"
 
-/* Chains are short as long as there are not many more stacks than these; a program has some thousands. */
-#define CHAINS 4096u
-#define CHUNK_BYTES (64u << 10)
+/* A program has some hundreds of stacks, at a rate of 1 some thousands, which makes chains of a few. Both figures are
+ * what a table costs a program that is never profiled. */
+#define CHAINS 1024u
+#define CHUNK_BYTES (16u << 10)
 
 void rt__buckets_lock(struct rt__buckets *t)
 {
@@ -78,8 +79,12 @@ static void *take_room(struct rt__buckets *t, size_t size)
         if (t->mapped_bytes + CHUNK_BYTES > t->most_bytes) {
             return NULL;
         }
-        t->room = rt__os_map(CHUNK_BYTES, RT__OS_BUCKETS);
-        t->room_end = t->room + CHUNK_BYTES;
+        char *chunk = rt__os_map_if_any(CHUNK_BYTES, RT__OS_BUCKETS);
+        if (!chunk) {
+            return NULL;
+        }
+        t->room = chunk;
+        t->room_end = chunk + CHUNK_BYTES;
         t->mapped_bytes += CHUNK_BYTES;
     }
     void *p = t->room;
@@ -130,7 +135,11 @@ static struct rt__bucket *add_or_make(struct rt__buckets *t, struct rt__bucket *
                                       const double by[RT__BUCKET_VALUES])
 {
     if (!t->chains) {
-        __atomic_store_n(&t->chains, rt__os_map(CHAINS * sizeof(*t->chains), RT__OS_BUCKETS), __ATOMIC_RELEASE);
+        __atomic_store_n(&t->chains, rt__os_map_if_any(CHAINS * sizeof(*t->chains), RT__OS_BUCKETS), __ATOMIC_RELEASE);
+    }
+    if (!t->chains) {
+        t->dropped++;
+        return NULL;
     }
     struct rt__bucket *b = found;
     if (!b) {

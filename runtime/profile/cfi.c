@@ -218,6 +218,9 @@ bool rt__cfi_read(const struct rt__cfi_range *in, const uint8_t *entry, uintptr_
     if (!rt__cfi_run(&m, &fde)) {
         return false;
     }
-    *rule = (struct rt__cfi_rule){.is_signal = m.is_signal};
-    return m.is_signal || rt__cfi_pack(&m.row, pc, rule);
+    if (m.is_signal) {
+        *rule = (struct rt__cfi_rule){.flags = RT__CFI_IS_RULE | RT__CFI_IS_SIGNAL};
+        return true;
+    }
+    return rt__cfi_pack(&m.row, pc, rule);
 }

@@ -21,23 +21,27 @@ enum { RT__RBX = 3, RT__RBP = 6, RT__RSP = 7, RT__RIP = 16, RT__REGISTERS };
 #define RT__CFI_KEPT 6
 static const uint8_t rt__cfi_kept[RT__CFI_KEPT] = {RT__RBX, RT__RBP, 12, 13, 14, 15};
 
-enum rt__cfi_return { RT__RETURN_IN_FRAME, RT__RETURN_IN_REGISTER, RT__RETURN_UNDEFINED /* the outermost frame */ };
+/* What a rule says beyond the usual: a frame whose CFA is a register + offset, with all that was saved, the return
+ * address too, at places relative to it. 0 is no rule. */
+enum {
+    RT__CFI_IS_RULE = 1,
+    RT__CFI_IS_INDIRECT = 2,   /* the CFA is what stands at register + offset, + cfa_after */
+    RT__CFI_IN_BASE = 4,       /* some registers are saved relative to base_reg */
+    RT__CFI_RETURN_IN_REG = 8, /* the return address is in return_reg */
+    RT__CFI_IS_OUTERMOST = 16, /* there is none; nothing else of the rule is set */
+    RT__CFI_IS_SIGNAL = 32,    /* what a signal handler returns to; nothing else of the rule is set */
+};
 
-/* With a key of 8 bytes two of them fill a line of the processor's cache (rules.c). */
+/* With a key of 8 bytes two of them fill a line of the processor's cache (rules.h). */
 struct rt__cfi_rule {
-    int32_t cfa_offset;          /* the CFA, which is the caller's rsp: cfa_reg + cfa_offset */
-    int16_t cfa_after;           /* is_indirect: what stands there, + cfa_after */
+    int32_t cfa_offset; /* the CFA, which is the caller's rsp: cfa_reg + cfa_offset */
+    int16_t cfa_after;
     int16_t return_words;        /* where the return address is, in words from the CFA */
-    int16_t words[RT__CFI_KEPT]; /* where saved registers are, in words from the CFA or from base_reg */
-    uint32_t cfa_reg : 4;
-    uint32_t base_reg : 4;
-    uint32_t return_reg : 4;
-    uint32_t return_how : 2;
-    uint32_t is_indirect : 1;
-    uint32_t is_signal : 1;          /* what a signal handler returns to; nothing else of the rule is set */
-    uint32_t is_none : 1;            /* for caches: that there is no rule */
-    uint32_t saved : RT__CFI_KEPT;   /* bit i: rt__cfi_kept[i] is saved */
-    uint32_t by_base : RT__CFI_KEPT; /* bit i: in words from base_reg */
+    int16_t words[RT__CFI_KEPT]; /* where rt__cfi_kept[i] is saved, in words from the CFA; 0: it is not */
+    uint8_t flags;
+    uint8_t by_base; /* bit i: words[i] is from base_reg, and may be 0 */
+    uint8_t cfa_reg;
+    uint8_t base_reg : 4, return_reg : 4;
 };
 
 struct rt__cfi_range {

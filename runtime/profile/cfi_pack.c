@@ -23,10 +23,11 @@ static bool pack_cfa(const struct rt__cfi_place *cfa, uintptr_t pc, struct rt__c
     }
     rule->cfa_reg = value.reg & 15;
     rule->cfa_offset = (int32_t)value.offset;
-    rule->is_indirect = value.kind == RT__CFI_MEMORY;
-    rule->cfa_after = rule->is_indirect ? (int16_t)value.after : 0;
+    bool is_indirect = value.kind == RT__CFI_MEMORY;
+    rule->flags |= is_indirect ? RT__CFI_IS_INDIRECT : 0;
+    rule->cfa_after = is_indirect ? (int16_t)value.after : 0;
     return value.reg < RT__RIP && (uint64_t)rule->cfa_offset == value.offset &&
-           (!rule->is_indirect || (uint64_t)rule->cfa_after == value.after);
+           (!is_indirect || (uint64_t)rule->cfa_after == value.after);
 }
 
 /* Words from the CFA, or from a register (*reg) when *by_base. */
@@ -61,11 +62,13 @@ static bool pack_saved(const struct rt__cfi_row *row, uintptr_t pc, struct rt__c
         if (!pack_place(place, pc, &rule->words[i], &by_base, &reg) || (by_base && base >= 0 && base != reg)) {
             return false;
         }
-        rule->saved |= 1u << i;
         if (by_base) {
             base = reg;
+            rule->flags |= RT__CFI_IN_BASE;
             rule->base_reg = reg & 15;
-            rule->by_base |= 1u << i;
+            rule->by_base |= (uint8_t)(1u << i);
+        } else if (rule->words[i] == 0) {
+            return false; /* at the CFA, which is the caller's */
         }
     }
     return true;
@@ -77,15 +80,14 @@ static bool pack_return(const struct rt__cfi_place *place, uintptr_t pc, struct 
     uint8_t reg;
     switch (place->how) {
     case RT__CFI_UNDEFINED:
-        rule->return_how = RT__RETURN_UNDEFINED;
+        rule->flags |= RT__CFI_IS_OUTERMOST;
         return true;
     case RT__CFI_IN_REGISTER:
-        rule->return_how = RT__RETURN_IN_REGISTER;
+        rule->flags |= RT__CFI_RETURN_IN_REG;
         rule->return_reg = place->reg & 15;
         return place->reg < RT__RIP;
     case RT__CFI_AT_CFA:
     case RT__CFI_BY_CODE:
-        rule->return_how = RT__RETURN_IN_FRAME;
         return pack_place(place, pc, &rule->return_words, &by_base, &reg) && !by_base;
     default:
         return false;
@@ -94,10 +96,11 @@ static bool pack_return(const struct rt__cfi_place *place, uintptr_t pc, struct 
 
 bool rt__cfi_pack(const struct rt__cfi_row *row, uintptr_t pc, struct rt__cfi_rule *rule)
 {
+    *rule = (struct rt__cfi_rule){.flags = RT__CFI_IS_RULE};
     if (!pack_return(&row->columns[RT__CFI_RETURN], pc, rule)) {
         return false;
     }
-    if (rule->return_how == RT__RETURN_UNDEFINED) {
+    if (rule->flags & RT__CFI_IS_OUTERMOST) {
         return true;
     }
     return pack_cfa(&row->cfa, pc, rule) && pack_saved(row, pc, rule);

@@ -52,7 +52,10 @@ static void *take_room(struct rt__cpu_table *t, size_t size)
         if (t->mapped_bytes + CHUNK_BYTES > t->most_bytes) {
             return NULL;
         }
-        struct rt__cpu_chunk *chunk = rt__os_map(CHUNK_BYTES, RT__OS_BUCKETS);
+        struct rt__cpu_chunk *chunk = rt__os_map_if_any(CHUNK_BYTES, RT__OS_BUCKETS);
+        if (!chunk) {
+            return NULL;
+        }
         chunk->next = t->newest;
         chunk->used = sizeof(*chunk);
         t->newest = chunk;

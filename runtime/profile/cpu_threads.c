@@ -80,7 +80,7 @@ static bool is_watched(pid_t tid)
     return false;
 }
 
-/* SLOTS when all are taken. */
+/* SLOTS when all are taken, or there is no memory for one more. */
 static unsigned free_slot(void)
 {
     unsigned i = 0;
@@ -88,7 +88,11 @@ static unsigned free_slot(void)
         i++;
     }
     if (i < SLOTS && !slots[i]) {
-        __atomic_store_n(&slots[i], rt__os_map(sizeof(struct slot), RT__OS_BUCKETS), __ATOMIC_RELEASE);
+        struct slot *made = rt__os_map_if_any(sizeof(struct slot), RT__OS_BUCKETS);
+        if (!made) {
+            return SLOTS;
+        }
+        __atomic_store_n(&slots[i], made, __ATOMIC_RELEASE);
         slots_used = i + 1;
     }
     return i;

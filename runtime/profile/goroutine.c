@@ -85,10 +85,13 @@ static struct request *next_request(struct round *round)
     while (round->used < REQUESTS) {
         unsigned i = round->used++;
         if (!request_at(i)) {
-            __atomic_store_n(&blocks[i / BLOCK], rt__os_map(BLOCK * sizeof(struct request), RT__OS_BUCKETS),
+            __atomic_store_n(&blocks[i / BLOCK], rt__os_map_if_any(BLOCK * sizeof(struct request), RT__OS_BUCKETS),
                              __ATOMIC_RELEASE);
         }
         struct request *r = request_at(i);
+        if (!r) {
+            return NULL;
+        }
         if (__atomic_load_n(&r->asked, __ATOMIC_ACQUIRE) != ANSWERING) {
             round->taken[round->taken_count++] = i;
             return r;

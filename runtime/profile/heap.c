@@ -27,8 +27,8 @@
 /* Room for some hundred thousand distinct stacks, and a million sampled blocks alive: at the default rate those are
  * 512 GiB of heap. Only a rate of a few bytes reaches either. */
 #define BUCKETS_BYTES ((size_t)64 << 20)
-#define RECORDS_CHUNK 2048u
-#define CHUNKS 512u
+#define RECORDS_CHUNK 512u /* 16 KiB */
+#define CHUNKS 2048u
 
 enum { ALLOC_OBJECTS, ALLOC_BYTES, INUSE_OBJECTS, INUSE_BYTES };
 
@@ -77,18 +77,27 @@ static struct record *record_at(uint32_t number)
     return &records.chunks[(number - 1) / RECORDS_CHUNK][(number - 1) % RECORDS_CHUNK];
 }
 
+/* Whether there is memory for the record behind so many. */
+static bool has_chunk(uint32_t made)
+{
+    if (made == CHUNKS * RECORDS_CHUNK) {
+        return false;
+    }
+    struct record **chunk = &records.chunks[made / RECORDS_CHUNK];
+    if (!*chunk) {
+        *chunk = rt__os_map_if_any(RECORDS_CHUNK * sizeof(struct record), RT__OS_BUCKETS);
+    }
+    return *chunk != NULL;
+}
+
 /* Under the lock. 0 when all are taken. */
 static uint32_t take_record(void)
 {
     uint32_t number = records.idle;
     if (number != 0) {
         records.idle = record_at(number)->next_free;
-    } else if (records.made < CHUNKS * RECORDS_CHUNK) {
+    } else if (has_chunk(records.made)) {
         number = ++records.made;
-        struct record **chunk = &records.chunks[(number - 1) / RECORDS_CHUNK];
-        if (!*chunk) {
-            *chunk = rt__os_map(RECORDS_CHUNK * sizeof(struct record), RT__OS_BUCKETS);
-        }
     } else {
         records.dropped++;
         return 0;

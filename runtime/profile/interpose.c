@@ -431,6 +431,9 @@ RT_API int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 {
     is_still_off(0); /* finds the real functions */
     struct rt__launch *launch = rt__launch_new(fn, arg);
+    if (!launch) {
+        return EAGAIN;
+    }
     int error = real.create(thread, attr, rt__launch_run, launch);
     if (error == 0) {
         rt__threadcreate_record(RT__CALLER);

@@ -13,7 +13,7 @@
 
 #define SETS_MOST 4096
 #define STRING_MOST 255
-#define PAIRS_MOST 16 /* of 255 bytes each, which fit a chunk */
+#define PAIRS_MOST 16
 
 __thread const struct rt_labels *rt__labels_now __attribute__((tls_model("initial-exec")));
 
@@ -47,15 +47,20 @@ static size_t strings_bytes(const char *const pairs[], size_t n)
     return bytes;
 }
 
-/* Sets are small: a page holds some dozens. One can be as large as 16 pairs of the longest strings. */
-#define CHUNK_BYTES 16384u
+/* Sets are small: a page holds some dozens. The largest get one of their own. */
+#define CHUNK_BYTES 4096u
 
 static void *take_room(size_t bytes)
 {
     static char *room, *room_end;
     if ((size_t)(room_end - room) < bytes) {
-        room = rt__os_map(CHUNK_BYTES, RT__OS_BUCKETS);
-        room_end = room + CHUNK_BYTES;
+        size_t chunk = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
+        char *mapped = rt__os_map_if_any(chunk, RT__OS_BUCKETS);
+        if (!mapped) {
+            return NULL;
+        }
+        room = mapped;
+        room_end = room + chunk;
     }
     void *p = room;
     room += bytes;
@@ -66,6 +71,9 @@ static struct rt_labels *make(const char *const pairs[], size_t n, size_t text_b
 {
     size_t head_bytes = sizeof(struct rt_labels) + n * sizeof(((struct rt_labels *)0)->pairs[0]);
     struct rt_labels *set = take_room((head_bytes + text_bytes + 7) & ~(size_t)7);
+    if (!set) {
+        return NULL;
+    }
     char *text = (char *)set + head_bytes;
     set->n = (uint32_t)n;
     for (size_t i = 0; i < n; i++) {
@@ -90,9 +98,11 @@ RT_API const struct rt_labels *rt_labels_new(const char *const pairs[], size_t n
     }
     if (!set && sets_count < SETS_MOST) {
         set = make(pairs, n, text_bytes);
-        set->next = sets;
-        sets = set;
-        sets_count++;
+        if (set) {
+            set->next = sets;
+            sets = set;
+            sets_count++;
+        }
     }
     pthread_mutex_unlock(&lock);
     return set;

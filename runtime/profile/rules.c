@@ -1,10 +1,11 @@
 /* rules.c - rules by pc: a cache in front of the loaded objects.
  *
- * A rule found anew costs a search in the object's table and the reading of one entry, 0.3 us and more; one in the
- * cache some 3 ns. The cache is sets of two entries, each set one line of the processor's cache, shared by all threads.
- * An entry is guarded by its first word, which holds the pc and a count: a writer makes the count odd by an atomic
- * exchange, writes, and makes it even again. Whoever finds it odd or changed goes without the cache, so that a signal
- * handler which interrupted the writer never waits for it. A process forked while a thread wrote loses that entry.
+ * A rule found anew costs a search in the object's table and the reading of one entry, 0.3 us; a whole step by one in
+ * the cache costs some 15 ns (bench/unwind, cold and here). The cache is sets of two entries, each set one line of the
+ * processor's cache, shared by all threads. An entry is guarded by its first word, which holds the pc and a count: a
+ * writer makes the count odd by an atomic exchange, writes, and makes it even again. Whoever finds it odd or changed
+ * goes without the cache, so a signal handler never waits for the writer that it interrupted. A process forked while a
+ * thread wrote loses that entry.
  *
  * What lies in no object (code made at run time) is not kept, as nobody would say when it goes.
  */
@@ -18,76 +19,35 @@
 #include <string.h>
 #include "runtime/os/os.h"
 
-#define SETS 2048u /* with 2 entries of 32 bytes each: 128 KiB, some 1500 call sites before sets run over */
-#define SETS_BITS 11
-#define WAYS 2
-#define RULE_WORDS 3
-#define COUNT_BITS 16 /* addresses of programs have 47 bits */
+#define ENTRIES (RT__RULES_WAYS << RT__RULES_SETS_BITS)
 
-struct entry {
-    uint64_t key; /* pc << COUNT_BITS | count; 0: empty */
-    uint64_t rule[RULE_WORDS];
-};
-
-_Static_assert(sizeof(struct rt__cfi_rule) == RULE_WORDS * sizeof(uint64_t), "a rule is copied as words");
-_Static_assert(WAYS * sizeof(struct entry) == 64, "a set is one line");
-
-static struct entry *entries;
+struct rt__rules_entry *rt__rules_entries;
 static uint32_t forgotten; /* how often the cache was */
 
 void rt__rules_start(void)
 {
-    if (__atomic_load_n(&entries, __ATOMIC_ACQUIRE) == NULL) {
-        struct entry *mapped = rt__os_map(SETS * WAYS * sizeof *mapped, RT__OS_BUCKETS);
-        __atomic_store_n(&entries, mapped, __ATOMIC_RELEASE);
+    if (__atomic_load_n(&rt__rules_entries, __ATOMIC_ACQUIRE) == NULL) {
+        struct rt__rules_entry *mapped = rt__os_map(ENTRIES * sizeof *mapped, RT__OS_BUCKETS);
+        __atomic_store_n(&rt__rules_entries, mapped, __ATOMIC_RELEASE);
     }
 }
 
 /* ---- the cache ---- */
 
-static struct entry *set_of(uintptr_t pc)
-{
-    struct entry *all = __atomic_load_n(&entries, __ATOMIC_ACQUIRE);
-    if (all == NULL || pc == 0 || pc >> (64 - COUNT_BITS) != 0) { /* the pc of an empty entry is 0 */
-        return NULL;
-    }
-    /* Fibonacci's hash: call sites lie near each other and differ in few bits. */
-    return all + (pc * UINT64_C(0x9E3779B97F4A7C15) >> (64 - SETS_BITS)) * WAYS;
-}
-
-/* Acquire orders each word before the second look at the key, and is an ordinary read on this machine. */
-static bool cached(struct entry *set, uintptr_t pc, struct rt__cfi_rule *rule)
-{
-    for (unsigned way = 0; way < WAYS; way++) {
-        struct entry *e = &set[way];
-        uint64_t words[RULE_WORDS];
-        uint64_t key = __atomic_load_n(&e->key, __ATOMIC_ACQUIRE);
-        if (key >> COUNT_BITS != pc || (key & 1) != 0) {
-            continue;
-        }
-        for (unsigned i = 0; i < RULE_WORDS; i++) {
-            words[i] = __atomic_load_n(&e->rule[i], __ATOMIC_ACQUIRE);
-        }
-        memcpy(rule, words, sizeof words);
-        return __atomic_load_n(&e->key, __ATOMIC_RELAXED) == key;
-    }
-    return false;
-}
-
 static uint64_t next_count(uint64_t key)
 {
-    return (key + 1) & ((1u << COUNT_BITS) - 1);
+    return (key + 1) & RT__RULES_COUNT_MASK;
 }
 
 /* Takes an entry for writing, unless another does. */
-static bool take(struct entry *e, uint64_t key)
+static bool take(struct rt__rules_entry *e, uint64_t key)
 {
-    uint64_t busy = (key & ~UINT64_C(0xffff)) | next_count(key);
+    uint64_t busy = (key & ~RT__RULES_COUNT_MASK) | next_count(key);
     return (key & 1) == 0 &&
            __atomic_compare_exchange_n(&e->key, &key, busy, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-static void clear(struct entry *e)
+static void clear(struct rt__rules_entry *e)
 {
     uint64_t key = __atomic_load_n(&e->key, __ATOMIC_RELAXED);
     if (take(e, key)) {
@@ -95,22 +55,21 @@ static void clear(struct entry *e)
     }
 }
 
-static void keep(struct entry *set, uintptr_t pc, const struct rt__cfi_rule *rule, uint32_t forgotten_before)
+static void keep(struct rt__rules_entry *set, uintptr_t pc, const struct rt__cfi_rule *rule, uint32_t forgotten_before)
 {
-    uint64_t words[RULE_WORDS];
-    uint64_t keys[WAYS] = {__atomic_load_n(&set[0].key, __ATOMIC_RELAXED),
-                           __atomic_load_n(&set[1].key, __ATOMIC_RELAXED)};
+    const rt__rules_word *words = (const rt__rules_word *)rule;
+    uint64_t keys[RT__RULES_WAYS] = {__atomic_load_n(&set[0].key, __ATOMIC_RELAXED),
+                                     __atomic_load_n(&set[1].key, __ATOMIC_RELAXED)};
     /* The one that was written less often, so that they are replaced in turn. */
     unsigned way = (int16_t)(uint16_t)(keys[1] - keys[0]) < 0;
-    struct entry *e = &set[way];
+    struct rt__rules_entry *e = &set[way];
     if (!take(e, keys[way])) {
         return;
     }
-    memcpy(words, rule, sizeof words);
-    for (unsigned i = 0; i < RULE_WORDS; i++) {
+    for (unsigned i = 0; i < RT__RULES_WORDS; i++) {
         __atomic_store_n(&e->rule[i], words[i], __ATOMIC_RELEASE);
     }
-    __atomic_store_n(&e->key, pc << COUNT_BITS | next_count(keys[way] + 1), __ATOMIC_SEQ_CST);
+    __atomic_store_n(&e->key, pc << RT__RULES_COUNT_BITS | next_count(keys[way] + 1), __ATOMIC_SEQ_CST);
     /* It may have been looked up before the cache was forgotten, and have come too late to be cleared. */
     if (__atomic_load_n(&forgotten, __ATOMIC_SEQ_CST) != forgotten_before) {
         clear(e);
@@ -119,10 +78,12 @@ static void keep(struct entry *set, uintptr_t pc, const struct rt__cfi_rule *rul
 
 void rt__rules_forget(void)
 {
-    struct entry *all = __atomic_load_n(&entries, __ATOMIC_ACQUIRE);
+    struct rt__rules_entry *all = __atomic_load_n(&rt__rules_entries, __ATOMIC_ACQUIRE);
     __atomic_add_fetch(&forgotten, 1, __ATOMIC_SEQ_CST);
-    for (unsigned i = 0; all != NULL && i < SETS * WAYS; i++) {
-        clear(&all[i]);
+    for (unsigned i = 0; all != NULL && i < ENTRIES; i++) {
+        if (__atomic_load_n(&all[i].key, __ATOMIC_SEQ_CST) > RT__RULES_COUNT_MASK) {
+            clear(&all[i]);
+        }
     }
 }
 
@@ -176,14 +137,14 @@ static enum rt__rule_found look_up(uintptr_t pc, struct rt__cfi_rule *rule)
 
 enum rt__rule_found rt__rules_find(uintptr_t pc, struct rt__cfi_rule *rule)
 {
-    struct entry *set = set_of(pc);
-    if (set != NULL && cached(set, pc, rule)) {
-        return rule->is_none ? RT__RULE_NONE : RT__RULE_FOUND;
+    struct rt__rules_entry *set = rt__rules_set(pc);
+    if (set != NULL && rt__rules_cached(set, pc, rule)) {
+        return rule->flags == 0 ? RT__RULE_NONE : RT__RULE_FOUND;
     }
     uint32_t forgotten_before = __atomic_load_n(&forgotten, __ATOMIC_SEQ_CST);
     enum rt__rule_found found = look_up(pc, rule);
     if (found == RT__RULE_NONE) {
-        *rule = (struct rt__cfi_rule){.is_none = 1};
+        *rule = (struct rt__cfi_rule){0};
     }
     if (found != RT__RULE_OUTSIDE && set != NULL) {
         keep(set, pc, rule, forgotten_before);

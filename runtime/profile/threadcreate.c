@@ -58,7 +58,10 @@ static struct rt__launch *take_slot(struct chunk *c)
 /* The first slot is taken before others can see the chunk. */
 static struct rt__launch *take_slot_of_new_chunk(void)
 {
-    struct chunk *c = rt__os_map(sizeof(*c), RT__OS_OTHER);
+    struct chunk *c = rt__os_map_if_any(sizeof(*c), RT__OS_OTHER);
+    if (!c) {
+        return NULL;
+    }
     c->slots[0].taken = true;
     c->next = __atomic_load_n(&chunks, __ATOMIC_ACQUIRE);
     while (!__atomic_compare_exchange_n(&chunks, &c->next, c, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE)) {
@@ -75,8 +78,10 @@ struct rt__launch *rt__launch_new(void *(*fn)(void *arg), void *arg)
     if (!launch) {
         launch = take_slot_of_new_chunk();
     }
-    launch->fn = fn;
-    launch->arg = arg;
+    if (launch) {
+        launch->fn = fn;
+        launch->arg = arg;
+    }
     return launch;
 }
 

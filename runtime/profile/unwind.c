@@ -1,9 +1,9 @@
 /* unwind.c - walks a stack by the rules of its pcs.
  *
  * A walk has a file of registers. For each frame the rule of its pc says where the caller's frame begins (the CFA),
- * where the return address is and where the callee saved registers; these are read, and the next frame is on. Where no
- * rule is known, rbp is tried as a frame pointer, if what it leads to is a call from an object. The CFA must grow with
- * each frame, so a walk ends on any stack.
+ * where the return address is, which is read, and where registers are saved, which is noted: few are ever asked for.
+ * Where no rule is known, rbp is tried as a frame pointer, if what it leads to is a call from an object. The CFA must
+ * grow with each frame, so a walk ends on any stack.
  *
  * Nothing is read that may not be mapped. A thread's own stack is whole between its lowest page in use and its base;
  * that is made sure of once for each page a thread's stack grows by, by asking the kernel. On other stacks - that of
@@ -17,9 +17,11 @@
 #ifdef RT__UNWIND_BY_CFI
 
 #include <pthread.h>
+#include <string.h>
 #include <ucontext.h>
 #include "runtime/os/os.h"
 
+#define WORD 8
 #define PAGE ((uintptr_t)4096)
 #define RED_ZONE 128 /* below rsp, kept by signal handlers: registers just popped are still to be found there */
 /* A stack in use deeper than this is read page by page. It keeps another stack, far below the thread's own, from being
@@ -36,9 +38,12 @@ typedef uint64_t unaligned_word __attribute__((aligned(1), may_alias));
 
 struct walk {
     uint64_t r[RT__REGISTERS]; /* by DWARF's numbers */
-    uintptr_t low, words;      /* addresses in [low, low + words) begin 8 bytes that can be read */
-    bool own_stack;            /* that is all there is; elsewhere it is as far as was asked */
-    bool exact;                /* rip is an instruction's own address, not one to return to */
+    /* Where rt__cfi_kept[i] was saved last; 0: nowhere, it is in r. Read only when a frame begins relative to it: few
+     * registers of few frames are. */
+    uintptr_t saved_at[RT__CFI_KEPT];
+    uintptr_t low, words; /* addresses in [low, low + words) begin 8 bytes that can be read */
+    bool own_stack;       /* that is all there is; elsewhere it is as far as was asked */
+    bool exact;           /* rip is an instruction's own address, not one to return to */
 };
 
 static pthread_t main_thread;
@@ -89,7 +94,7 @@ static void begin_stack(struct walk *w)
     w->own_stack = bottom < base && base - bottom <= DEEPEST && are_known(top, (top - bottom) / PAGE);
     if (w->own_stack) {
         w->low = bottom;
-        w->words = base - bottom - 7;
+        w->words = base - bottom - (WORD - 1);
     }
 }
 
@@ -99,8 +104,8 @@ static bool widen(struct walk *w, uintptr_t address)
     if (w->own_stack || address > UINTPTR_MAX - PAGE || !rt__os_readable(address)) {
         return false;
     }
-    w->low = address > page + PAGE - 8 ? address : page; /* across two pages: that word alone */
-    w->words = w->low == page ? PAGE - 7 : 1;
+    w->low = address > page + PAGE - WORD ? address : page; /* across two pages: that word alone */
+    w->words = w->low == page ? PAGE - (WORD - 1) : 1;
     return true;
 }
 
@@ -114,6 +119,17 @@ READS_ANY_FRAME static inline bool read_word(struct walk *w, uintptr_t address, 
 }
 
 /* ---- steps: from a frame to its caller's; false at the end of the stack ---- */
+
+static inline bool read_register(struct walk *w, unsigned reg, uint64_t *value)
+{
+    static const uint8_t kept_as[16] = {[RT__RBX] = 1, [RT__RBP] = 2, [12] = 3, [13] = 4, [14] = 5, [15] = 6};
+    uintptr_t at = kept_as[reg] == 0 ? 0 : w->saved_at[kept_as[reg] - 1];
+    if (at != 0) {
+        return read_word(w, at, value);
+    }
+    *value = w->r[reg];
+    return true;
+}
 
 static bool return_to(struct walk *w, uint64_t rip, uint64_t rsp)
 {
@@ -131,6 +147,7 @@ static void take_context(struct walk *w, const greg_t *gregs)
     for (unsigned i = 0; i < RT__REGISTERS; i++) {
         w->r[i] = (uint64_t)gregs[order[i]];
     }
+    memset(w->saved_at, 0, sizeof w->saved_at);
     w->exact = true;
     begin_stack(w);
 }
@@ -151,37 +168,91 @@ static bool step_signal(struct walk *w)
     return true;
 }
 
+/* Some are saved relative to a register, as in frames that align the stack. */
+static bool note_saved_by_base(struct walk *w, const struct rt__cfi_rule *rule, uint64_t cfa)
+{
+    uint64_t base;
+    if (!read_register(w, rule->base_reg, &base)) {
+        return false;
+    }
+    for (unsigned i = 0; i < RT__CFI_KEPT; i++) {
+        bool by_base = rule->by_base >> i & 1;
+        uint64_t at = (by_base ? base : cfa) + (uint64_t)rule->words[i] * WORD;
+        /* gcc does not say so when the last instructions of such a frame have given the base back already; what they
+         * saved is then not to be found below the CFA. */
+        if (by_base ? at < cfa || !w->exact : rule->words[i] != 0) {
+            w->saved_at[i] = at;
+        }
+    }
+    return true;
+}
+
+/* Without a branch: which registers a function saves cannot be foretold. */
+static inline void note_one(struct walk *w, const struct rt__cfi_rule *rule, uint64_t cfa, unsigned i)
+{
+    uintptr_t before = w->saved_at[i], at = cfa + (uint64_t)rule->words[i] * WORD;
+    w->saved_at[i] = rule->words[i] != 0 ? at : before;
+}
+
+static inline void note_saved(struct walk *w, const struct rt__cfi_rule *rule, uint64_t cfa)
+{
+    note_one(w, rule, cfa, 0);
+    note_one(w, rule, cfa, 1);
+    note_one(w, rule, cfa, 2);
+    note_one(w, rule, cfa, 3);
+    note_one(w, rule, cfa, 4);
+    note_one(w, rule, cfa, 5);
+}
+
+/* What nearly all steps are: by a rule of the usual form that is in the cache. False, and nothing is changed, when this
+ * is none: step() looks closer. */
+static inline bool step_cached(struct walk *w, uintptr_t pc)
+{
+    struct rt__cfi_rule rule;
+    const struct rt__rules_entry *set = rt__rules_set(pc);
+    if (set == NULL || !rt__rules_cached(set, pc, &rule) || rule.flags != RT__CFI_IS_RULE) {
+        return false;
+    }
+    uint64_t rsp = w->r[RT__RSP], cfa = rsp, rip;
+    if (rule.cfa_reg != RT__RSP && !read_register(w, rule.cfa_reg, &cfa)) {
+        return false;
+    }
+    cfa += (uint64_t)rule.cfa_offset;
+    if (cfa % WORD != 0 || cfa <= rsp || !read_word(w, cfa + (uint64_t)rule.return_words * WORD, &rip) || rip == 0) {
+        return false;
+    }
+    note_saved(w, &rule, cfa);
+    w->r[RT__RIP] = rip;
+    w->r[RT__RSP] = cfa;
+    return true;
+}
+
 static bool step_by_rule(struct walk *w, const struct rt__cfi_rule *rule)
 {
-    uint64_t *r = w->r;
-    uint64_t cfa = r[rule->cfa_reg] + (uint64_t)rule->cfa_offset, base = r[rule->base_reg], rip;
-    if (rule->is_indirect) {
+    uint64_t cfa, rip;
+    if ((rule->flags & RT__CFI_IS_OUTERMOST) || !read_register(w, rule->cfa_reg, &cfa)) {
+        return false;
+    }
+    cfa += (uint64_t)rule->cfa_offset;
+    if (rule->flags & RT__CFI_IS_INDIRECT) {
         if (!read_word(w, cfa, &cfa)) {
             return false;
         }
         cfa += (uint64_t)rule->cfa_after;
     }
     /* An interrupted function may have taken its return address from the stack already. */
-    if (cfa % 8 != 0 || cfa < r[RT__RSP] + (w->exact ? 0 : 8)) {
+    if (cfa % WORD != 0 || cfa < w->r[RT__RSP] + (w->exact ? 0 : WORD)) {
         return false;
     }
-    if (rule->return_how == RT__RETURN_IN_REGISTER) {
-        rip = r[rule->return_reg];
-    } else if (!read_word(w, cfa + (uint64_t)rule->return_words * 8, &rip)) {
+    if (rule->flags & RT__CFI_RETURN_IN_REG) {
+        rip = w->r[rule->return_reg]; /* of those that calls do not keep */
+    } else if (!read_word(w, cfa + (uint64_t)rule->return_words * WORD, &rip)) {
         return false;
     }
-    for (unsigned left = rule->saved; left != 0; left &= left - 1) {
-        unsigned i = (unsigned)__builtin_ctz(left);
-        uint64_t from = (rule->by_base >> i & 1 ? base : cfa) + (uint64_t)rule->words[i] * 8;
-        /* gcc does not say so when the last instructions of a realigned frame have given the base back already; what
-         * they saved is then not to be found below the CFA. */
-        if (from >= cfa && w->exact) {
-            continue;
-        }
-        if (!read_word(w, from, &r[rt__cfi_kept[i]])) {
-            return false;
-        }
+    if (rule->flags & RT__CFI_IN_BASE) {
+        return note_saved_by_base(w, rule, cfa) && return_to(w, rip, cfa);
     }
+    note_saved(w, rule, cfa);
     return return_to(w, rip, cfa);
 }
 
@@ -193,46 +264,61 @@ static bool is_in_object(uintptr_t pc)
 
 static bool step_without_rule(struct walk *w, enum rt__rule_found found)
 {
-    uint64_t rsp = w->r[RT__RSP], rbp = w->r[RT__RBP], rip, caller_rbp;
+    uint64_t rsp = w->r[RT__RSP], rbp, rip;
     /* A call through a bad pointer: no instruction of what was called has run. */
     if (w->exact && found == RT__RULE_OUTSIDE && read_word(w, rsp, &rip) && is_in_object(rip - 1)) {
-        return return_to(w, rip, rsp + 8);
+        return return_to(w, rip, rsp + WORD);
     }
-    if (rbp % 8 != 0 || rbp - rsp > LARGEST_FRAME || !read_word(w, rbp, &caller_rbp) || !read_word(w, rbp + 8, &rip)) {
+    if (!read_register(w, RT__RBP, &rbp) || rbp % WORD != 0 || rbp - rsp > LARGEST_FRAME) {
         return false;
     }
-    if (!is_in_object(rip - 1)) {
+    if (!read_word(w, rbp + WORD, &rip) || !is_in_object(rip - 1)) {
         return false;
     }
-    w->r[RT__RBP] = caller_rbp;
-    return return_to(w, rip, rbp + 16);
+    w->saved_at[1] = rbp;
+    return return_to(w, rip, rbp + 2 * WORD);
+}
+
+/* One step of any kind. *shown becomes the address to be shown, or 0 for none. */
+static __attribute__((noinline)) bool step(struct walk *w, uintptr_t *shown)
+{
+    struct rt__cfi_rule rule;
+    bool was_exact = w->exact, more;
+    uintptr_t pc = w->r[RT__RIP] - !was_exact;
+    enum rt__rule_found found = rt__rules_find(pc, &rule);
+    *shown = pc;
+    if (found != RT__RULE_FOUND) {
+        more = step_without_rule(w, found);
+        /* In no object: code made at run time, or no address to return to after all. */
+        if (found == RT__RULE_OUTSIDE && !was_exact && !(more && rt__os_readable(pc))) {
+            *shown = 0;
+        }
+    } else if (rule.flags & RT__CFI_IS_SIGNAL) {
+        *shown = w->r[RT__RIP]; /* nothing called it: the instruction before is not its */
+        more = step_signal(w);
+    } else {
+        more = step_by_rule(w, &rule);
+    }
+    return more;
 }
 
 static size_t walk(struct walk *w, uintptr_t *pcs, size_t max, size_t skip)
 {
     size_t n = 0;
-    while (n < max) {
-        struct rt__cfi_rule rule;
-        bool was_exact = w->exact, more;
-        uintptr_t pc = w->r[RT__RIP] - !was_exact, shown = pc;
-        enum rt__rule_found found = rt__rules_find(pc, &rule);
-        if (found != RT__RULE_FOUND) {
-            more = step_without_rule(w, found);
-        } else if (rule.is_signal) {
-            shown = w->r[RT__RIP]; /* nothing called it: the instruction before is not its */
-            more = step_signal(w);
-        } else {
-            more = rule.return_how != RT__RETURN_UNDEFINED && step_by_rule(w, &rule);
+    bool more = true;
+    while (more && n < max) {
+        uintptr_t shown = w->r[RT__RIP] - 1;
+        if (w->exact || !step_cached(w, shown)) {
+            bool was_exact = w->exact;
+            more = step(w, &shown);
+            if (shown == 0 && !was_exact) {
+                continue;
+            }
         }
-        /* In no object: code made at run time, or no address to return to after all. */
-        bool is_code = found != RT__RULE_OUTSIDE || was_exact || (more && rt__os_readable(pc));
-        if (is_code && skip > 0) {
+        if (skip > 0) {
             skip--;
-        } else if (is_code) {
+        } else {
             pcs[n++] = shown;
-        }
-        if (!more) {
-            break;
         }
     }
     return n;

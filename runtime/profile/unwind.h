@@ -7,7 +7,12 @@
  * walked ends the stack early; it never crashes.
  *
  * Addresses are for looking up: that of the interrupted instruction itself, and for a caller the last byte of its
- * call instruction (return address - 1), so a lookup never needs to know which kind an address is.
+ * call instruction (return address - 1), so a lookup never needs to know which kind an address is. What a signal
+ * handler returns to was never called: it is shown by its first instruction, and the frame above by the interrupted
+ * one.
+ *
+ * A stack of 16 frames takes 0.3 us, where _Unwind_Backtrace takes 4 (bench/unwind on a busy machine). The first time
+ * a call site is met costs 0.3 us more, the first time a thread's stack is this deep 0.1 us a page.
  */
 #ifndef RT_PROFILE_UNWIND_H
 #define RT_PROFILE_UNWIND_H
@@ -17,7 +22,8 @@
 
 #define RT__STACK_MAX 64 /* frames kept of a stack, the innermost ones */
 
-/* Maps the cache of rules. Before main, once; what is called before it returns no frames. */
+/* Maps the cache of rules (128 KiB). On the main thread, before others are made; again does nothing. What is called
+ * before it returns no frames. */
 void rt__unwind_start(void);
 
 /* The stack of the caller, innermost first, without the function that called this one when skip is 1, and so

@@ -42,8 +42,8 @@ void rt__waiters_start(void)
     if (__atomic_load_n(&groups, __ATOMIC_ACQUIRE)) {
         return;
     }
-    struct group *made = rt__os_map(GROUPS * sizeof(*made), RT__OS_BUCKETS);
-    if (!__atomic_compare_exchange_n(&groups, &none, made, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    struct group *made = rt__os_map_if_any(GROUPS * sizeof(*made), RT__OS_BUCKETS);
+    if (made && !__atomic_compare_exchange_n(&groups, &none, made, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
         rt__os_unmap(made, GROUPS * sizeof(*made), RT__OS_BUCKETS);
     }
 }

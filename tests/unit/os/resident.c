@@ -2,6 +2,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -60,11 +62,34 @@ static void pages_count_when_they_are_touched_and_no_more_when_returned(void **s
     assert_int_equal(rt__os_resident(range, range + 64 * MiB), 0);
 }
 
+static void asking_whether_memory_can_be_read_changes_nothing(void **state)
+{
+    (void)state;
+    char *pages = mmap(NULL, 3 * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    sigset_t before, after;
+    assert_int_equal(mprotect(pages + 4096, 4096, PROT_NONE), 0);
+    assert_int_equal(munmap(pages + 2 * 4096, 4096), 0);
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    errno = 77;
+    assert_true(rt__os_readable((uintptr_t)pages));
+    assert_true(rt__os_readable((uintptr_t)pages + 4096 - 8));
+    assert_false(rt__os_readable((uintptr_t)pages + 4096 - 7));
+    assert_false(rt__os_readable((uintptr_t)pages + 4096));
+    assert_false(rt__os_readable((uintptr_t)pages + 2 * 4096));
+    assert_false(rt__os_readable(8));
+    assert_false(rt__os_readable(UINTPTR_MAX - 7));
+    assert_int_equal(errno, 77);
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    assert_memory_equal(&before, &after, _NSIG / 8); /* what the kernel fills of them */
+    munmap(pages, 2 * 4096);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_of_maps_gives_its_writable_part_in_the_range),
         cmocka_unit_test(pages_count_when_they_are_touched_and_no_more_when_returned),
+        cmocka_unit_test(asking_whether_memory_can_be_read_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,8 +211,9 @@ static void on_signal(int signal_number, siginfo_t *info, void *context)
     (void)info;
     handler_frames = rt__unwind_here(pcs, FRAMES, 0);
     interrupted.n = rt__unwind_context(context, interrupted.pcs, FRAMES);
-    agreed = both_agree(interrupted.n + 3) && handler_frames == interrupted.n + 2 &&
-             memcmp(pcs + 2, interrupted.pcs, interrupted.n * sizeof pcs[0]) == 0;
+    /* Behind the handler, what it returns to; a sanitizer has a function of its own between the two. */
+    agreed = both_agree(interrupted.n + 3) && handler_frames >= interrupted.n + 2 &&
+             memcmp(pcs + handler_frames - interrupted.n, interrupted.pcs, interrupted.n * sizeof pcs[0]) == 0;
     if (signal_number == SIGILL)
         ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; /* behind ud2 */
 }

@@ -17,6 +17,7 @@
 #include "runtime/knobs.h"
 #include "runtime/os/os.h"
 #include "runtime/profile/profile.h"
+#include "runtime/profile/unwind.h"
 
 static const char *from_environment(const char *name, void *unused)
 {
@@ -82,6 +83,13 @@ static void timed(const struct env_settings *s, const char *module, void (*start
     }
 }
 
+/* First of all: the heaps start threads, and threadcreate wants to know from where. */
+static void start_unwinder(const struct env_settings *s)
+{
+    (void)s;
+    rt__unwind_start();
+}
+
 static void start_heap(const struct env_settings *s)
 {
     rt__process_init();
@@ -100,6 +108,7 @@ __attribute__((constructor(110))) static void start(void)
         warn_of_gc_variables();
     }
     warn_of_pending(&settings);
+    timed(&settings, "cruntime/unwind", start_unwinder);
     timed(&settings, "cruntime/heap", start_heap);
     timed(&settings, "cruntime/gc", rt__gc_start);
     timed(&settings, "cruntime/profile", rt__profile_start);

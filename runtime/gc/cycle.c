@@ -75,14 +75,23 @@ static bool over_limit(uint64_t counted_bytes, unsigned percent)
     return limit != ENV_MEMORY_LIMIT_OFF && counted_bytes / percent >= (uint64_t)limit / 100;
 }
 
+/* Whether giving back all that is free, which takes three collections, is worth it: the managed heap, which grew
+ * when the process heap was smaller, holds twice what lives in it. Where most of it lives, three would only
+ * be dearer than one. */
+static bool mostly_free(const struct rt__held *held)
+{
+    return rt__backend->collected && held->managed_held / 2 > RT__LOAD(rt__gc.live_bytes);
+}
+
 /* Memory goes back with the cycle when a call asked, when the managed heap holds more than it may
  * retain, and near the limit; otherwise the next cycle would only map it again. */
 static enum rt__release what_to_release(enum rt__gc_why why, const struct rt__held *held)
 {
-    if (why == RT__GC_RELEASE) {
+    uint64_t counted_bytes = rt__gc_counted_bytes(held);
+    if (why == RT__GC_RELEASE || (over_limit(counted_bytes, 97) && mostly_free(held))) {
         return RT__RELEASE_ALL;
     }
-    bool much = held->managed_held > rt__gc_retain_bytes() || over_limit(rt__gc_counted_bytes(held), 95);
+    bool much = held->managed_held > rt__gc_retain_bytes() || over_limit(counted_bytes, 95);
     return much ? RT__RELEASE_OLD : RT__RELEASE_NOTHING;
 }
 

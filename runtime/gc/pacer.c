@@ -27,13 +27,17 @@
 #define MIN_GROWTH (64 * KIB)
 
 /* What the limit's goal stays below the limit itself: 5 % of the room where Go keeps 3 % (with 3 %
- * the app under CMEMLIMIT=5000000 passed it by 0.2 % now and then: half-filled blocks), but at least
- * 64 KiB where Go keeps 1 MiB. Go's heap goes on growing while it marks, and by how much is a
- * guess, the wilder the smaller the heap. This one stands still while it is marked; what can pass
- * the goal is one check interval a thread (32 KiB at most, 512 bytes when the goal is near) and the
- * step by which the heap itself grows. Higher: earlier cycles for nothing, and 1 MiB would be a
- * fifth of a limit of 5,000,000. Lower: a heap that takes one more step passes the limit. */
+ * the app under CMEMLIMIT=5000000 passed it by 0.2 % now and then: half-filled blocks), and in a small
+ * room 256 KiB, but no more than an eighth of it, where Go keeps 1 MiB. Go's heap goes on growing while
+ * it marks, and by how much is a guess, the wilder the smaller the heap. This one stands still while
+ * it is marked; what can pass the goal is one check interval a thread (32 KiB at most, 512 bytes when
+ * the goal is near), the step by which the heap itself grows, and what the process heap takes until the
+ * next cycle: a burst of connections, or the first sampled blocks of each thread (with 5 % alone the app
+ * passed 5,000,000 by 1 to 3 %). Higher: earlier cycles for nothing, and 1 MiB would be a fifth of a
+ * limit of 5,000,000. Lower: a heap that takes one more step passes the limit. */
 #define HEADROOM_PERCENT 5
+#define SMALL_HEADROOM (256 * KIB)
+#define SMALL_HEADROOM_PART 8
 #define MIN_HEADROOM (64 * KIB)
 
 #define MAX_CHECK_INTERVAL (32 * KIB)
@@ -100,7 +104,8 @@ uint64_t rt__pacer_limit_goal(const struct rt__pacer_input *in)
     if (in->nonheap_bytes >= limit)
         return in->live_bytes;
     uint64_t room = limit - in->nonheap_bytes;
-    uint64_t headroom = larger(room / 100 * HEADROOM_PERCENT, MIN_HEADROOM);
+    uint64_t small = smaller(room / SMALL_HEADROOM_PART, SMALL_HEADROOM);
+    uint64_t headroom = larger(room / 100 * HEADROOM_PERCENT, larger(small, MIN_HEADROOM));
     return larger(room > headroom ? room - headroom : 0, in->live_bytes);
 }
 

@@ -11,9 +11,7 @@
 #include <unistd.h>
 #include "env/settings.h"
 #include "runtime/cruntime.h"
-#include "runtime/heap/sample.h"
 #include "runtime/profile/dump.h"
-#include "runtime/profile/unwind.h"
 
 static const struct rt__profile_entry *const entries[] = {
     &rt__profile_allocs, &rt__profile_block, &rt__profile_goroutine,
@@ -135,7 +133,6 @@ static void after_fork_in_child(void)
 
 void rt__profile_start(const struct env_settings *settings)
 {
-    rt__unwind_start();
     rt__contention_start(settings);
     rt__profile_heap_start(settings);
     rt__heap_dump_start(settings->heapdumpdir);

@@ -215,9 +215,12 @@ class Pprof(AppCase):
             with socket.create_connection((self.app.host, self.app.port), timeout=60) as client:
                 while not done.is_set():
                     client.sendall(b"GET /rooms HTTP/1.1\r\nHost: x\r\n\r\n" * 500)
-                    left = 500
-                    while left > 0:
-                        left -= client.recv(1 << 20).count(b'"name":"Yellow"')
+                    read = b""
+                    while read.count(b'"name":"Yellow"') < 500:
+                        piece = client.recv(1 << 20)
+                        if not piece:
+                            return
+                        read += piece
 
         threads = [threading.Thread(target=load), threading.Thread(target=read_rooms)]
         for thread in threads:

@@ -20,7 +20,7 @@
 #include <ucontext.h>
 #include <unwind.h>
 
-#include "runtime/profile/unwind.h"
+#include "runtime/unwind/unwind.h"
 
 #define DEEPEST 32
 #define STACKS_PER_LOOK 64u

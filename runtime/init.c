@@ -17,7 +17,7 @@
 #include "runtime/knobs.h"
 #include "runtime/os/os.h"
 #include "runtime/profile/profile.h"
-#include "runtime/profile/unwind.h"
+#include "runtime/unwind/unwind.h"
 
 static const char *from_environment(const char *name, void *unused)
 {

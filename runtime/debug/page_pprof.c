@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "runtime/profile/profile.h"
-#include "runtime/profile/symbols.h"
+#include "runtime/symbols/symbols.h"
 
 #define BINARY_TYPE "application/octet-stream"
 #define PROFILE_SECONDS 30 /* Go's */

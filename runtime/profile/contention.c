@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include "env/settings.h"
 #include "runtime/os/os.h"
-#include "runtime/profile/caller.h"
+#include "runtime/unwind/caller.h"
 #include "runtime/profile/labels.h"
 #include "runtime/profile/profile.h"
 #include "runtime/profile/waiters.h"

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "runtime/os/os.h"
-#include "runtime/profile/unwind.h"
+#include "runtime/unwind/unwind.h"
 
 struct rt_labels;
 

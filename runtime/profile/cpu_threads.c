@@ -11,7 +11,7 @@
 #include <sys/prctl.h>
 #include "runtime/profile/labels.h"
 #include "runtime/profile/signal.h"
-#include "runtime/profile/unwind.h"
+#include "runtime/unwind/unwind.h"
 
 /* Threads at once; the comment tells the time of those beyond. */
 #define SLOTS 1024u

@@ -8,7 +8,7 @@
 
 #include "runtime/profile/ids.h"
 #include "runtime/profile/snapshot.h"
-#include "runtime/profile/symbols.h"
+#include "runtime/symbols/symbols.h"
 
 #define RT__INLINE_MAX 64 /* functions at one address; compilers stop inlining long before */
 

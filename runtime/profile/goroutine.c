@@ -16,7 +16,7 @@
 #include "runtime/profile/profile.h"
 #include "runtime/profile/signal.h"
 #include "runtime/profile/thread_note.h"
-#include "runtime/profile/unwind.h"
+#include "runtime/unwind/unwind.h"
 
 #define REQUESTS 1024u /* threads beyond are listed without a stack */
 #define BLOCK 32u      /* requests mapped at a time: five pages */

@@ -22,7 +22,7 @@
 #include "runtime/os/os.h"
 #include "runtime/profile/buckets.h"
 #include "runtime/profile/labels.h"
-#include "runtime/profile/unwind.h"
+#include "runtime/unwind/unwind.h"
 
 /* Room for some hundred thousand distinct stacks, and a million sampled blocks alive: at the default rate those are
  * 512 GiB of heap. Only a rate of a few bytes reaches either. */

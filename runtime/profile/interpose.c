@@ -52,7 +52,7 @@ static void after_fork_in_child(void)
 #include "runtime/cruntime.h"
 #include "runtime/heap/thread.h"
 #include "runtime/os/os.h"
-#include "runtime/profile/caller.h"
+#include "runtime/unwind/caller.h"
 
 static struct {
     int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);

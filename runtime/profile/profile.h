@@ -1,14 +1,18 @@
 /* profile.h - the profiles by name, for those who write them out: debug/, agent/ and the public API (profile.c).
  *
- *   heap.c        heap and allocs: what heap/sample.c sampled
- *   contention.c  mutex and block: waits for locks and conditions
- *   goroutine.c   goroutine: every thread, now
- *   threadcreate.c   where each thread was made
- *   cpu.c         profile: where CPU time goes
- *   signal.c      the signal by which cpu.c and goroutine.c reach into threads
- *   interpose.c   pthread_create, pthread_mutex_lock and others, for the whole process
- *   unwind.c cfi.c buckets.c labels.c    how a stack is taken and kept
- *   symbols.c snapshot.c proto.c text.c  how it is written
+ *   heap.c dump.c        heap and allocs: what heap/sample.c sampled; one in a file when CMEMLIMIT is passed
+ *   contention.c waiters.c   mutex and block: who waits, and who makes them wait
+ *   threadcreate.c       where each thread was made
+ *   interpose.c          pthread_create, pthread_mutex_lock and others, for the whole process
+ *   goroutine.c thread_note.c   goroutine: every thread, now
+ *   cpu.c cpu_*.c        profile: where CPU time goes
+ *   signal.c             the signal by which the last two reach into threads
+ *   buckets.c labels.c   sums by stack and labels
+ *   snapshot.c render.c  one profile at one moment, and what it is written as: proto.c wire.c gzip.c text.c parts.c;
+ *                        frames.c ids.c memory.c serve them
+ *   wait.c               sleeping until a profile's time is over or its reader has gone
+ *
+ * Stacks come from unwind/, names from symbols/.
  */
 #ifndef RT_PROFILE_PROFILE_H
 #define RT_PROFILE_PROFILE_H
@@ -50,7 +54,8 @@ void rt__profile_thread_begins(void); /* signal.c */
 
 /* ---- cpu.c ---- */
 
-/* 0, or -EBUSY when one is running. The calling thread, or another, then calls stop. */
+/* 0, -EBUSY when one is running, -EAGAIN when there is no thread to be had. The calling thread, or another, then calls
+ * stop. */
 int rt__cpu_profile_begin(void);
 /* Ends it and fills *p (begun by this call with the kind "profile"). -EINVAL when none is running. */
 int rt__cpu_profile_end(struct rt__profile *p);

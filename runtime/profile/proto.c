@@ -15,7 +15,7 @@
 #include "runtime/profile/ids.h"
 #include "runtime/profile/labels.h"
 #include "runtime/profile/memory.h"
-#include "runtime/profile/symbols.h"
+#include "runtime/symbols/symbols.h"
 #include "runtime/profile/wire.h"
 
 /* Field numbers of profile.proto. */

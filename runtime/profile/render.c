@@ -2,7 +2,7 @@
 #include "runtime/profile/snapshot.h"
 
 #include <errno.h>
-#include "runtime/profile/symbols.h"
+#include "runtime/symbols/symbols.h"
 
 static void write_gzipped(const struct rt__profile *p, const struct rt__symbol_source *source, struct rt__bytes *out)
 {

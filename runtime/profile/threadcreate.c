@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "runtime/os/os.h"
-#include "runtime/profile/caller.h"
+#include "runtime/unwind/caller.h"
 #include "runtime/profile/labels.h"
 #include "runtime/profile/profile.h"
 

@@ -10,7 +10,7 @@
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_parse.h>
 
-#include "tests/unit/profile/stacks.h"
+#include "tests/unit/unwind/stacks.h"
 
 static unsigned calls, agreed;
 

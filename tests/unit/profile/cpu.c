@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include "runtime/cruntime.h"
 #include "runtime/profile/profile.h"
-#include "runtime/profile/unwind.h"
+#include "runtime/unwind/unwind.h"
 #include "tests/unit/profile/cpu_burn.h"
 
 BURNER(sixty)

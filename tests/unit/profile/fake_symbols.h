@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "runtime/profile/snapshot.h"
-#include "runtime/profile/symbols.h"
+#include "runtime/symbols/symbols.h"
 
 /* One function in each block of 256 addresses. */
 #define MAIN 0x400100

@@ -3,7 +3,7 @@
  * An object's .eh_frame_hdr is a sorted table from functions to entries (FDE) in its .eh_frame; an entry shares what
  * is common to many with them by a CIE. Both hold instructions, which cfi_run.c runs.
  */
-#include "runtime/profile/cfi_row.h"
+#include "runtime/unwind/cfi_row.h"
 
 enum {
     FORMAT_MASK = 0x0f,

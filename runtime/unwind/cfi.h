@@ -8,8 +8,8 @@
  * x86-64 only. What it does not understand, and all that is malformed, gives no rule. No byte outside of the range
  * that the caller says is ever read, so the bytes need not be trusted.
  */
-#ifndef RT_PROFILE_CFI_H
-#define RT_PROFILE_CFI_H
+#ifndef RT_UNWIND_CFI_H
+#define RT_UNWIND_CFI_H
 
 #include <stdbool.h>
 #include <stdint.h>

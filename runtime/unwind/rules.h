@@ -3,12 +3,12 @@
  * Async-signal-safe and for all threads at once: no lock, no allocation. Only where the unwinder reads call frame
  * information itself (RT__UNWIND_BY_CFI): on x86-64 with glibc 2.35 or newer, which has _dl_find_object.
  */
-#ifndef RT_PROFILE_RULES_H
-#define RT_PROFILE_RULES_H
+#ifndef RT_UNWIND_RULES_H
+#define RT_UNWIND_RULES_H
 
 #include <features.h>
 #include <stddef.h>
-#include "runtime/profile/cfi.h"
+#include "runtime/unwind/cfi.h"
 
 #if defined(__x86_64__) && defined(__GLIBC_PREREQ) && !defined(RT_UNWIND_GENERIC)
 #if __GLIBC_PREREQ(2, 35)

@@ -5,7 +5,7 @@
  * go under the name of whatever exported one precedes it, which is the classic lie of profiles. Such a function is
  * known by where it begins, as its frame information says, so that all its addresses come out as one.
  */
-#include "runtime/profile/symbols_parts.h"
+#include "runtime/symbols/symbols_parts.h"
 
 #include <gelf.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * What is loaded later is found in no object, until the next session. What the notes say is copied while the
  * linker holds its lock: afterwards another thread may unload an object.
  */
-#include "runtime/profile/symbols_parts.h"
+#include "runtime/symbols/symbols_parts.h"
 
 #include <elf.h>
 #include <link.h>

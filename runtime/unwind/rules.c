@@ -9,7 +9,7 @@
  *
  * What lies in no object (code made at run time) is not kept, as nobody would say when it goes.
  */
-#include "runtime/profile/rules.h"
+#include "runtime/unwind/rules.h"
 
 #ifdef RT__UNWIND_BY_CFI
 

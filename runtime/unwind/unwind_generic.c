@@ -4,9 +4,9 @@
  * once at the start. What a signal interrupted is walked by frame pointers, on aarch64 alone; elsewhere there is no
  * stack.
  */
-#include "runtime/profile/unwind.h"
+#include "runtime/unwind/unwind.h"
 
-#include "runtime/profile/rules.h"
+#include "runtime/unwind/rules.h"
 
 #ifndef RT__UNWIND_BY_CFI
 

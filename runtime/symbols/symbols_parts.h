@@ -7,12 +7,12 @@
  *   symbols_names.c     functions by symbol table and frame information, where there is no DWARF
  *   symbols_strings.c   arrays, spans of addresses and strings of a session; paths (pure)
  */
-#ifndef RT_PROFILE_SYMBOLS_PARTS_H
-#define RT_PROFILE_SYMBOLS_PARTS_H
+#ifndef RT_SYMBOLS_SYMBOLS_PARTS_H
+#define RT_SYMBOLS_SYMBOLS_PARTS_H
 
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
-#include "runtime/profile/symbols.h"
+#include "runtime/symbols/symbols.h"
 
 /* Functions inlined into each other that are told apart; deeper ones count as the caller's. */
 #define RT__INLINE_MAX 32

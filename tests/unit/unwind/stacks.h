@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <unwind.h>
 
-#include "runtime/profile/unwind.h"
+#include "runtime/unwind/unwind.h"
 
 #define FRAMES 256
 #define NOINLINE __attribute__((noinline, unused))

@@ -5,7 +5,7 @@
  * calls preserve, the return address. What is said of other registers is read and forgotten; rsp itself is the
  * CFA, by the definition of the latter on x86-64.
  */
-#include "runtime/profile/cfi_row.h"
+#include "runtime/unwind/cfi_row.h"
 
 enum {
     CFA_NOP = 0x00,

@@ -10,9 +10,9 @@
  * signal handlers, those a program made for itself - each page is asked about as a walk comes to it. So smashed
  * registers, or a smashed stack, end the walk, at worst with an address or two that mean nothing.
  */
-#include "runtime/profile/unwind.h"
+#include "runtime/unwind/unwind.h"
 
-#include "runtime/profile/rules.h"
+#include "runtime/unwind/rules.h"
 
 #ifdef RT__UNWIND_BY_CFI
 

@@ -7,7 +7,7 @@
  * Only files of this machine are looked at. libdwfl's own search (dwfl_standard_find_debuginfo) asks a server
  * when DEBUGINFOD_URLS is set; a profile must never wait for a network, so it is not used.
  */
-#include "runtime/profile/symbols_parts.h"
+#include "runtime/symbols/symbols_parts.h"
 
 #include <elfutils/libdwelf.h>
 #include <fcntl.h>

@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "runtime/os/os.h"
-#include "runtime/profile/rules.h"
-#include "tests/unit/profile/stacks.h"
+#include "runtime/unwind/rules.h"
+#include "tests/unit/unwind/stacks.h"
 
 static volatile bool agreed; /* what a callback found out; volatile, as raise() promises not to call anything here */
 

@@ -8,7 +8,7 @@
  *
  * The innermost function's line is the line table's; that of each one around it is where it calls the next.
  */
-#include "runtime/profile/symbols_parts.h"
+#include "runtime/symbols/symbols_parts.h"
 
 #include <dwarf.h>
 #include <limits.h>
@@ -17,7 +17,7 @@
 #include <string.h>
 
 /* The source file that this one is, below the folder that is looked for. */
-#define OWN_SOURCE "runtime/profile/symbols_debug.c"
+#define OWN_SOURCE "runtime/symbols/symbols_debug.c"
 
 struct unit {
     Dwarf_Die die;  /* has ranges and lines */

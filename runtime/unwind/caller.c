@@ -1,5 +1,5 @@
 /* caller.c - see caller.h. As the unwinder: no lock, no allocation, no waiting. */
-#include "runtime/profile/caller.h"
+#include "runtime/unwind/caller.h"
 
 #include <string.h>
 

@@ -15,10 +15,10 @@
 #include <cmocka.h>
 #include "runtime/cruntime.h"
 #include "runtime/os/os.h"
-#include "runtime/profile/symbols_parts.h"
+#include "runtime/symbols/symbols_parts.h"
 
 #define MANY 16
-#define OWN_FILE "/tests/unit/profile/symbols.c"
+#define OWN_FILE "/tests/unit/symbols/symbols.c"
 
 /* An address within the instruction that takes it. */
 #define HERE()                                                                                                         \

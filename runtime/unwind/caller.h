@@ -1,14 +1,14 @@
 /* caller.h - the stack from the program's call of an interposed function on.
  *
- * Between that call and the unwinder lie frames of this folder, how many depends on what the compiler made of
+ * Between that call and the unwinder lie frames of the runtime, how many depends on what the compiler made of
  * them. So the wrapper hands down its own return address, and the stack is cut there.
  */
-#ifndef RT_PROFILE_CALLER_H
-#define RT_PROFILE_CALLER_H
+#ifndef RT_UNWIND_CALLER_H
+#define RT_UNWIND_CALLER_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include "runtime/profile/unwind.h"
+#include "runtime/unwind/unwind.h"
 
 #define RT__CALLER __builtin_extract_return_addr(__builtin_return_address(0))
 

@@ -1,9 +1,9 @@
 /* cfi_row.h - what the parts of cfi.c pass to each other: a bounded reader, rows, and the machine that makes them. */
-#ifndef RT_PROFILE_CFI_ROW_H
-#define RT_PROFILE_CFI_ROW_H
+#ifndef RT_UNWIND_CFI_ROW_H
+#define RT_UNWIND_CFI_ROW_H
 
 #include <string.h>
-#include "runtime/profile/cfi.h"
+#include "runtime/unwind/cfi.h"
 
 struct rt__cfi_reader {
     const uint8_t *at, *end;

@@ -21,8 +21,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "runtime/profile/rules.h"
-#include "tests/unit/profile/stacks.h"
+#include "runtime/unwind/rules.h"
+#include "tests/unit/unwind/stacks.h"
 
 #define TRAP_FLAG 0x100
 #define MOST_STEPS 200000u

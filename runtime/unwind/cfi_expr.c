@@ -5,7 +5,7 @@
  * 8, and 8 more behind its push) becomes an offset. Three forms cover what compilers, linkers and OpenSSL's assembler
  * write for x86-64; others, such as a sum of two registers, are refused, as are jumps. So every expression ends.
  */
-#include "runtime/profile/cfi_row.h"
+#include "runtime/unwind/cfi_row.h"
 
 #define DEPTH 8 /* values on the stack; what is met in practice needs 3 */
 

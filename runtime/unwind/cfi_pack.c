@@ -2,7 +2,7 @@
  *
  * Numbers that do not fit are no loss: they would be frames of 2 GiB, or registers saved 256 KiB from the CFA.
  */
-#include "runtime/profile/cfi_row.h"
+#include "runtime/unwind/cfi_row.h"
 
 #define WORD 8
 

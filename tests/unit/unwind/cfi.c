@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "runtime/profile/cfi.h"
+#include "runtime/unwind/cfi.h"
 
 #define PC 0x10000u
 #define SIZE 0x1000u

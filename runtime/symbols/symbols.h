@@ -4,8 +4,8 @@
  * profile and closed after it, so that nothing is kept in between. Allocates, reads files and takes locks: never
  * from inside malloc or a signal handler. A session is used by one thread; sessions wait for each other.
  */
-#ifndef RT_PROFILE_SYMBOLS_H
-#define RT_PROFILE_SYMBOLS_H
+#ifndef RT_SYMBOLS_SYMBOLS_H
+#define RT_SYMBOLS_SYMBOLS_H
 
 #include <stdbool.h>
 #include <stddef.h>

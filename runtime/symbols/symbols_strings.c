@@ -3,7 +3,7 @@
  * What a session of symbols needs and no system call is in. When memory runs out the functions say so and leave
  * what they were given as it was: a profile with a made-up name is better than none.
  */
-#include "runtime/profile/symbols_parts.h"
+#include "runtime/symbols/symbols_parts.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "runtime/profile/symbols_parts.h"
+#include "runtime/symbols/symbols_parts.h"
 
 static void a_path_loses_what_leads_nowhere(void **state)
 {

@@ -14,8 +14,8 @@
  * A stack of 16 frames takes 0.3 us, where _Unwind_Backtrace takes 4 (bench/unwind on a busy machine). The first time
  * a call site is met costs 0.3 us more, the first time a thread's stack is this deep 0.1 us a page.
  */
-#ifndef RT_PROFILE_UNWIND_H
-#define RT_PROFILE_UNWIND_H
+#ifndef RT_UNWIND_UNWIND_H
+#define RT_UNWIND_UNWIND_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -7,7 +7,7 @@
  * libdw is not safe for several threads, so there is one session at a time: opening waits for the other to be
  * closed. A child of a fork begins without a session, whatever another thread of the parent was doing.
  */
-#include "runtime/profile/symbols_parts.h"
+#include "runtime/symbols/symbols_parts.h"
 
 #include <inttypes.h>
 #include <pthread.h>

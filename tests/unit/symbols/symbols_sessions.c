@@ -17,7 +17,7 @@
 #include <cmocka.h>
 #include "runtime/cruntime.h"
 #include "runtime/os/os.h"
-#include "runtime/profile/symbols.h"
+#include "runtime/symbols/symbols.h"
 
 #define MANY 16
 

@@ -1,4 +1,4 @@
-/* interpose.c - pthread_create, and what waits for locks, conditions and semaphores, for the whole process.
+/* interpose.c - pthread_create, what waits for locks, conditions and semaphores, and dlclose, for the whole process.
  *
  * Defined in the executable (or in libcruntime.so before libc in the search order) these names take the calls of
  * every library: h2o, SQLite, libgc, C++'s std::mutex. What libc locks inside of itself, for stdio or
@@ -72,6 +72,7 @@ static struct {
     int (*sem_trywait)(sem_t *);
     int (*sem_timedwait)(sem_t *, const struct timespec *);
     int (*sem_clockwait)(sem_t *, clockid_t, const struct timespec *);
+    int (*dlclose)(void *);
 } real;
 
 /* libc has two of each cond function on x86-64, for two layouts of pthread_cond_t: what programs are compiled against
@@ -111,6 +112,7 @@ static void find_real(void)
     real.sem_trywait = real_named("sem_trywait", NULL);
     real.sem_timedwait = real_named("sem_timedwait", NULL);
     real.sem_clockwait = real_named("sem_clockwait", NULL);
+    real.dlclose = real_named("dlclose", NULL);
     __atomic_or_fetch(&rt__locks_state, RT__LOCKS_READY, __ATOMIC_RELEASE);
 }
 
@@ -423,6 +425,17 @@ RT_API int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec *until
 {
     return is_off(RT__LOCKS_BLOCK) ? real.sem_clockwait(s, clock, until)
                                    : sem_clockwait_slowly(s, clock, until, RT__CALLER);
+}
+
+/* ---- objects --------------------------------------------------------------------------------------- */
+
+/* Another object may come to lie where this one was, and the unwinder knows call sites by their addresses. */
+RT_API int dlclose(void *handle)
+{
+    is_still_off(0); /* finds the real functions */
+    int error = real.dlclose(handle);
+    rt__unwind_forget();
+    return error;
 }
 
 /* ---- threads --------------------------------------------------------------------------------------- */

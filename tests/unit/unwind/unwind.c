@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <alloca.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -422,6 +423,23 @@ static void rules_forgotten_are_found_again(void **state)
     assert_true(agreed);
 }
 
+static void closing_an_object_forgets_the_rules_of_all(void **state)
+{
+    uintptr_t pcs[FRAMES];
+    struct rt__cfi_rule rule;
+    (void)state;
+    void *object = dlopen("libz.so.1", RTLD_NOW);
+    assert_non_null(object);
+    assert_true(rt__unwind_here(pcs, FRAMES, 0) > 1);
+    struct rt__rules_entry *set = rt__rules_set(pcs[1]);
+    if (set == NULL || !rt__rules_cached(set, pcs[1], &rule)) {
+        print_message("skipped: this machine's unwinder keeps no rules\n");
+        skip();
+    }
+    assert_int_equal(dlclose(object), 0);
+    assert_false(rt__rules_cached(set, pcs[1], &rule));
+}
+
 static bool leave;
 static unsigned wrong, walked;
 
@@ -483,6 +501,7 @@ int main(void)
         cmocka_unit_test(registers_that_mean_nothing_end_the_stack_at_once),
         cmocka_unit_test(a_smashed_stack_is_survived),
         cmocka_unit_test(rules_forgotten_are_found_again),
+        cmocka_unit_test(closing_an_object_forgets_the_rules_of_all),
         cmocka_unit_test(threads_and_their_signal_handlers_share_rules_while_these_are_forgotten),
     };
     rt__unwind_start();

@@ -68,11 +68,20 @@ void rt__symbols_close(struct rt__symbols *s)
 
 /* ---- one address ---- */
 
+/* Without ".so.0.8.6": pprof takes what stands before a dot for a package, and shows the rest. */
+static int length_of_object_name(const char *base)
+{
+    const char *suffix = strstr(base, ".so");
+    return (int)(suffix != NULL ? suffix - base : (ptrdiff_t)strlen(base));
+}
+
 static const char *made_up(struct rt__symbols *s, const struct rt__object *o, uintptr_t start)
 {
     char name[512];
     if (o != NULL) {
-        snprintf(name, sizeof name, "%.400s+0x%" PRIxPTR, rt__path_base(o->file), start - o->bias);
+        const char *base = rt__path_base(o->file);
+        int length = length_of_object_name(base);
+        snprintf(name, sizeof name, "%.*s+0x%" PRIxPTR, length < 400 ? length : 400, base, start - o->bias);
     } else {
         snprintf(name, sizeof name, "0x%" PRIxPTR, start);
     }

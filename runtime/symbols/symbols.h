@@ -16,7 +16,7 @@ struct rt__symbols;
 /* One function at an address: an address in inlined code has several, the innermost first. Strings are
  * the session's. */
 struct rt__symbol {
-    const char *name;    /* never NULL. "libsqlite3.so.0.8.6+0x5a3f0" (object and start of the function, by its frame
+    const char *name;    /* never NULL. "libsqlite3+0x5a3f0" (object and start of the function, by its frame
                           * information) when the object has no name for it, "[vdso]+0x..." */
     const char *file;    /* NULL when unknown */
     uint32_t line;       /* of the address (or of the call of what is inlined into it); 0 unknown */

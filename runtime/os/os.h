@@ -44,7 +44,8 @@ void *rt__os_reserve(size_t size, size_t alignment);
 uint64_t rt__os_resident(const void *low, const void *high);
 /* Physical memory of the machine in bytes. */
 uint64_t rt__os_physical(void);
-/* Whether the 8 bytes at an address can be read: what asks does not fault. A system call, some 0.1 us. Async-signal-safe. */
+/* Whether the 8 bytes at an address can be read: what asks does not fault. A system call, some 0.1 us.
+ * Async-signal-safe. */
 bool rt__os_readable(uintptr_t address);
 /* The part of one line of /proc/self/maps that is writable and within [low, high): false when there
  * is none. Pure. */

@@ -66,16 +66,14 @@ static inline __attribute__((always_inline)) void *by_way(unsigned way, size_t s
         memset(p, 1, size < 64 ? size : 64);                                                                           \
         return p;                                                                                                      \
     }
-SITE(00)
-SITE(01)
-SITE(02)
-SITE(03)
-SITE(04) SITE(05) SITE(06) SITE(07) SITE(08) SITE(09) SITE(10) SITE(11) SITE(12) SITE(13) SITE(14) SITE(15) SITE(16)
-    SITE(17) SITE(18) SITE(19)
+/* clang-format off */
+SITE(00) SITE(01) SITE(02) SITE(03) SITE(04) SITE(05) SITE(06) SITE(07) SITE(08) SITE(09)
+SITE(10) SITE(11) SITE(12) SITE(13) SITE(14) SITE(15) SITE(16) SITE(17) SITE(18) SITE(19)
+    /* clang-format on */
 
-        static void *(*const calls[SITES])(size_t size) = {
-            site_00, site_01, site_02, site_03, site_04, site_05, site_06, site_07, site_08, site_09,
-            site_10, site_11, site_12, site_13, site_14, site_15, site_16, site_17, site_18, site_19};
+    static void *(*const calls[SITES])(size_t size) = {site_00, site_01, site_02, site_03, site_04, site_05, site_06,
+                                                       site_07, site_08, site_09, site_10, site_11, site_12, site_13,
+                                                       site_14, site_15, site_16, site_17, site_18, site_19};
 
 /* What stays grows from site to site by the same factor; sizes go up and down. */
 static void plan(size_t total_bytes)

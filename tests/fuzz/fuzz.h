@@ -16,6 +16,7 @@ void fuzz_token(const uint8_t *data, size_t size);  /* JSON web tokens */
 void fuzz_query(const uint8_t *data, size_t size);  /* query strings, and the days in them */
 void fuzz_path(const uint8_t *data, size_t size);   /* paths against the table of routes */
 void fuzz_config(const uint8_t *data, size_t size); /* configuration files */
+void fuzz_debug(const uint8_t *data, size_t size);  /* parameters, addresses and settings below /debug */
 
 /* fuzz_require - the input has shown that something does not hold. */
 #define fuzz_require(claim) ((claim) ? (void)0 : fuzz_fail(__FILE__, __LINE__, #claim))

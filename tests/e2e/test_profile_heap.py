@@ -142,7 +142,8 @@ class HeapProfile(unittest.TestCase):
 
 class HeapDump(unittest.TestCase):
     def limit(self, folder, **more):
-        env = {"CDEBUG": "heapdumpdir=" + folder, "CMEMLIMIT": "1000000"}
+        # Sampled often: at the default rate a heap of some megabytes may well hold no sample at all.
+        env = {"CDEBUG": "memprofilerate=4096,heapdumpdir=" + folder, "CMEMLIMIT": "4000000"}
         with tempfile.TemporaryDirectory(prefix="cruntime-dump.") as scratch:
             return harness.run("tests/programs/alloc_sites", "managed", os.path.join(scratch, "p"), 64,
                                env=env, timeout=120, **more)

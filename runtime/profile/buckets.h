@@ -61,7 +61,7 @@ int rt__buckets_copy(struct rt__buckets *t, struct rt__bucket_copy **copy, size_
 uint64_t rt__buckets_dropped(struct rt__buckets *t);
 uint64_t rt__buckets_count(struct rt__buckets *t);
 
-/* Sets all values to 0 (a CPU profile begins anew); buckets stay. */
+/* Sets all values to 0; buckets stay. For tests, which begin anew. */
 void rt__buckets_clear(struct rt__buckets *t);
 
 /* Around fork. add_locked is for whoever holds the lock of the bucket's table meanwhile. */

@@ -2,8 +2,9 @@
  *
  * Each thread locks and unlocks a mutex of its own that nobody else wants: what such a pair takes is what
  * a program pays for the profiles of locks while nothing contends. The including file names BENCH_NAME and
- * BENCH_SETUP(), which may switch the profiles on, and end the program when the calls are not the ones meant. One line
- * is printed, as by malloc_replace.inc.h; bench/run-locks compares it between interleaved runs.
+ * BENCH_SETUP(), which may switch the profiles (-p) and the flight recorder (-r) on, and end the program when the calls
+ * are not the ones meant. One line is printed, as by malloc_replace.inc.h; bench/run-locks compares it between
+ * interleaved runs.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -51,7 +52,7 @@ static void *work(void *arg)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: " BENCH_NAME " [-j threads] [-t seconds] [-p]\n");
+    fprintf(stderr, "usage: " BENCH_NAME " [-j threads] [-t seconds] [-p] [-r]\n");
     return 2;
 }
 
@@ -61,21 +62,23 @@ int main(int argc, char **argv)
     unsigned long threads = 1;
     double seconds = 0.5;
     uint64_t pairs = 0, cpu_ns = 0;
-    int option, profiles = 0;
+    int option, profiles = 0, recorded = 0;
 
-    while ((option = getopt(argc, argv, "j:t:p")) != -1) {
+    while ((option = getopt(argc, argv, "j:t:pr")) != -1) {
         if (option == 'j')
             threads = strtoul(optarg, NULL, 10);
         else if (option == 't')
             seconds = strtod(optarg, NULL);
         else if (option == 'p')
             profiles = 1;
+        else if (option == 'r')
+            recorded = 1;
         else
             return usage();
     }
     if (optind != argc || threads < 1 || threads > THREADS_MAX || !(seconds > 0))
         return usage();
-    BENCH_SETUP(profiles);
+    BENCH_SETUP(profiles, recorded);
     for (unsigned i = 0; i < threads; i++) {
         workers[i].box_ns = (uint64_t)(seconds * 1e9);
         pthread_mutex_init(&workers[i].mutex, NULL);

@@ -334,6 +334,69 @@ RT_API int rt_set_mutex_profile_fraction(int rate);
  * runtime.SetBlockProfileRate, which returns nothing. */
 RT_API int64_t rt_set_block_profile_rate(int64_t rate_ns);
 
+/* ---- execution trace --------------------------------------------------------------------------- */
+
+/* What every thread did, in what order: running and blocked, cycles, the heap's size, and the tasks, regions and logs
+ * of the program, for `go tool trace`. All below costs a call and a few loads and compares, some 2 ns, while nothing is
+ * recorded, that is while no trace is being taken and the flight recorder is off; some 20 to 30 ns an event else.
+ * Events go into memory that belongs to the thread; nobody waits. Strings need not outlive the call; names are cut at
+ * 127 bytes, and there may be some thousands of them with the places that use them, so let them be few: what differs
+ * each time is a log. Not for signal handlers. */
+
+/* rt_trace_start - begins a trace, which is written to fd (kept open until the stop) as it is recorded. -EBUSY: tracing
+ * is already enabled. Go: trace.Start. */
+RT_API int rt_trace_start(int fd);
+/* rt_trace_stop - ends it; when it returns all is written. -EINVAL: none is being taken; else the error of the first
+ * write that failed. Go: trace.Stop. */
+RT_API int rt_trace_stop(void);
+/* rt_trace_is_enabled - whether events are recorded now, for a trace or the flight recorder: worth asking before a
+ * log's text is made. Go: trace.IsEnabled. */
+RT_API bool rt_trace_is_enabled(void);
+
+/* A task is something that goes on over several threads, or over several turns of one: a request. A thread works for
+ * at most one at a time; its regions and logs are that task's. 0 is no task. Go: trace.Task, with the context. */
+typedef uint64_t rt_task;
+
+/* rt_trace_task_begin - a new task, a part of `parent` (0: of none), for which the calling thread works from here on.
+ * Returns 0 when nothing is recorded. Go: trace.NewTask. */
+RT_API rt_task rt_trace_task_begin(const char *name, rt_task parent);
+/* rt_trace_task_end - by any thread. One that works for it works for none then. 0 is ignored. Go: Task.End. */
+RT_API void rt_trace_task_end(rt_task task);
+/* rt_trace_task_set - the calling thread works for this task (0: none) from here on; returns the one before.
+ * Whoever puts work off, or hands it to another thread, keeps rt_trace_task_get with it, as with labels. */
+RT_API rt_task rt_trace_task_set(rt_task task);
+RT_API rt_task rt_trace_task_get(void);
+
+/* rt_trace_region_begin, rt_trace_region_end - a stretch of what the calling thread does, of the task that it works
+ * for. Regions lie within one another: the end is of the one that began last. Go: trace.StartRegion, Region.End. */
+RT_API void rt_trace_region_begin(const char *name);
+RT_API void rt_trace_region_end(void);
+/* rt_trace_with_region - runs fn(arg) in a region. Go: trace.WithRegion. */
+RT_API void rt_trace_with_region(const char *name, void (*fn)(void *arg), void *arg);
+
+/* rt_trace_log - a message (cut at 1000 bytes) of the task that the thread works for. Go: trace.Log, trace.Logf. */
+RT_API void rt_trace_log(const char *category, const char *message);
+RT_API void rt_trace_logf(const char *category, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The flight recorder keeps the last of the same events in memory, so that what went wrong can be looked at after it
+ * went wrong. Go: trace.FlightRecorder. */
+struct rt_flight_recorder_config {
+    uint64_t min_age_ns; /* events younger than this are kept if max_bytes allows, older ones left out; 0: 10 s */
+    uint64_t max_bytes;  /* of memory; comes first; 0: 10 MiB, and under a CMEMLIMIT at most 1/32 of that */
+};
+/* rt_flight_recorder_start - config may be NULL. -EBUSY: it is on already. -EINVAL: max_bytes is less than 64 KiB. */
+RT_API int rt_flight_recorder_start(const struct rt_flight_recorder_config *config);
+/* rt_flight_recorder_stop - what is in memory is forgotten. */
+RT_API void rt_flight_recorder_stop(void);
+RT_API bool rt_flight_recorder_is_enabled(void);
+/* rt_flight_recorder_write - the last seconds as a trace, while recording goes on. -EINVAL: it is off; -EBUSY: a
+ * call of this is under way (its result will do as well); -ENOMEM; or the error of write(2). Takes some 100 ms: names
+ * are looked up. Go: FlightRecorder.WriteTo. */
+RT_API int rt_flight_recorder_write(int fd);
+/* rt_flight_recorder_write_file - the same into a file, which is there whole or as it was: written beside it under
+ * another name and then renamed. Also the errors of open(2), fsync(2) and rename(2). */
+RT_API int rt_flight_recorder_write_file(const char *path);
+
 /* ---- /debug over any server ------------------------------------------------------------------- */
 
 /* A request for a path under /debug/, whatever server it came by. Strings need not end in NUL. */
@@ -360,6 +423,9 @@ struct rt_debug_response {
     bool is_pprof_error;  /* send X-Go-Pprof: 1, by which `go tool pprof` knows an error of the profiler's */
     char *body;
     size_t body_len;
+    /* A long answer (a trace) is in an unlinked file instead: then body is NULL, and body_len bytes are to be read from
+     * the start of file_fd (pread). Else -1. rt_debug_response_release closes it. */
+    int file_fd;
 };
 /* rt_debug_is_slow - whether answering takes long: profiles, which wait for seconds or look up names. An
  * event loop hands such a request to a thread; the rest take some microseconds (POST /debug/gc: a cycle). A thread is

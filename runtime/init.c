@@ -17,6 +17,7 @@
 #include "runtime/knobs.h"
 #include "runtime/os/os.h"
 #include "runtime/profile/profile.h"
+#include "runtime/trace/trace.h"
 #include "runtime/unwind/unwind.h"
 
 static const char *from_environment(const char *name, void *unused)
@@ -109,6 +110,7 @@ __attribute__((constructor(110))) static void start(void)
     }
     warn_of_pending(&settings);
     timed(&settings, "cruntime/unwind", start_unwinder);
+    timed(&settings, "cruntime/trace", rt__trace_start);
     timed(&settings, "cruntime/heap", start_heap);
     timed(&settings, "cruntime/gc", rt__gc_start);
     timed(&settings, "cruntime/profile", rt__profile_start);

@@ -5,6 +5,7 @@
 #include "runtime/cruntime.h"
 #include "runtime/heap/backend.h"
 #include "runtime/heap/managed.h"
+#include "runtime/profile/threadcreate.h"
 
 struct launch {
     void *(*fn)(void *arg);
@@ -36,7 +37,7 @@ RT_API int rt_thread_start(pthread_t *thread, const pthread_attr_t *attr, const 
     if (name) {
         strncpy(launch->name, name, sizeof(launch->name) - 1);
     }
-    int error = pthread_create(thread, attr, run, launch);
+    int error = rt__thread_make(thread, attr, run, launch, fn);
     if (error != 0) {
         rt__root_free(launch);
     }

@@ -245,6 +245,7 @@ static void collect(struct rt_cycle *c, enum rt__gc_why why)
     c->globals_bytes = rt__backend->globals_bytes();
     c->start_ns = rt__os_now_ns() - rt__os_start_ns();
     c->heap_start_bytes = rt__backend->in_process ? live_now() : rt__gc_heap_bytes();
+    rt__gc_heap_changes(true);
     enum rt__release release = what_to_release(why, &held);
     rt__backend->collect(&did, release);
     if (release != RT__RELEASE_NOTHING && !rt__backend->in_process) {
@@ -255,6 +256,7 @@ static void collect(struct rt_cycle *c, enum rt__gc_why why)
     }
     fill_times(c, &did);
     finish(c, &did, &held);
+    rt__gc_heap_changes(true); /* the account has the frees that the cycle found, and the goal is the next one */
 }
 
 static void run_locked(enum rt__gc_why why)

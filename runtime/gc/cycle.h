@@ -46,6 +46,17 @@ void rt__look_start(const struct env_settings *settings);
 uint64_t rt__look_process_since(void);
 void rt__look_process_reset(void);
 
+/* Who wants to know how the heap goes up and down; NULL: nobody. Called at looks, and when a cycle begins and has
+ * ended (is_cycle), by threads that may be within malloc: it must neither allocate nor wait. Atomic, set once. */
+extern void (*rt__gc_heap_watcher)(bool is_cycle);
+static inline void rt__gc_heap_changes(bool is_cycle)
+{
+    void (*watcher)(bool is_cycle) = __atomic_load_n(&rt__gc_heap_watcher, __ATOMIC_ACQUIRE);
+    if (watcher) {
+        watcher(is_cycle);
+    }
+}
+
 /* hooks.c */
 void rt__hooks_run(int kind);
 

@@ -30,6 +30,8 @@
  * faults. */
 #define RELIEF_INTERVAL_NS 500000000u
 
+void (*rt__gc_heap_watcher)(bool is_cycle);
+
 static int64_t stress_every;
 static uint64_t stress_count;
 static uint64_t process_since;
@@ -58,6 +60,7 @@ static int64_t look_managed(struct rt__thread *t)
     note_stack(t);
     rt__scavenger_ensure();
     t->in_runtime = true;
+    rt__gc_heap_changes(false);
     rt__give_back_if_asked(t);
     t->in_runtime = false;
     if (stress_every > 0) {
@@ -103,6 +106,7 @@ static int64_t look_process(struct rt__thread *t, uint64_t bytes)
     bool limited = rt__gc_limit() != ENV_MEMORY_LIMIT_OFF;
     note_stack(t);
     t->in_runtime = true;
+    rt__gc_heap_changes(false);
     rt__give_back_if_asked(t);
     if (limited) {
         relieve();

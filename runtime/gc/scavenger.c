@@ -14,11 +14,9 @@
  */
 #include "runtime/gc/cycle.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <time.h>
 #include "runtime/gc/control.h"
 #include "runtime/gc/scavenge_pace.h"
 #include "runtime/gc/state.h"
@@ -45,15 +43,7 @@ void rt__scavenger_wake(void)
 
 static void wait_for_tick(void)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += TICK_NS;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    while (sem_clockwait(&wake, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR) {
-    }
+    rt__os_helper_wait(&wake, TICK_NS);
     __atomic_store_n(&asked, false, __ATOMIC_RELAXED);
 }
 

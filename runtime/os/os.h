@@ -5,6 +5,8 @@
 #ifndef RT_OS_H
 #define RT_OS_H
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,6 +66,13 @@ pid_t rt__os_tid(void);
 /* Base (highest address) of the calling thread's stack; NULL if unknown. */
 void *rt__os_stack_base(void);
 
+/* ---- helper.c ---- */
+/* Starts a thread of the runtime's own, with a stack of that size and without the program's signals; fn(NULL). 0 or
+ * -errno. This one allocates. */
+int rt__os_helper_start(pthread_t *thread, size_t stack_bytes, void *(*fn)(void *arg));
+/* Waits until the semaphore is posted, which it takes, or ns have passed: then false. */
+bool rt__os_helper_wait(sem_t *asked, uint64_t ns);
+
 /* ---- tasks.c: the process's threads as /proc shows them ---- */
 #define RT__OS_NAME_BYTES 16 /* of a thread's name, with its NUL: the kernel keeps no more */
 #define RT__OS_NO_CALL (-1L) /* runs, or waits outside of a system call (for a page) */
@@ -96,5 +105,10 @@ int rt__os_alarm_start(int *alarm, pid_t tid, int signal, uint64_t word, uint64_
 void rt__os_alarm_stop(int alarm);
 /* Sends one now (si_code SI_QUEUE). 0 or -errno. */
 int rt__os_alarm_now(pid_t tid, int signal, uint64_t word);
+
+/* ---- next.c: what an interposed function stands in front of ---- */
+/* The next function of that name in the search order, of libc or of a sanitizer; version NULL: any. Ends the program
+ * when there is none. dlsym locks inside of libc, and does not allocate when it finds what it looks for. */
+void *rt__os_next(const char *name, const char *version);
 
 #endif

@@ -1,4 +1,5 @@
-/* contention.c - the mutex and block profiles: who made others wait, and who waited.
+/* contention.c - the mutex and block profiles: who made others wait, and who waited. And the trace's part in the same
+ * calls: a wait goes to trace/blocks.c as well, whether or not a profile is on.
  *
  * The wrappers of interpose.c report two kinds of event. Letting go of a mutex that others wait for charges
  * the time that they have waited since it was last let go to the stack that lets it go; that is the mutex
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include "env/settings.h"
 #include "runtime/os/os.h"
+#include "runtime/trace/record.h"
 #include "runtime/unwind/caller.h"
 #include "runtime/profile/labels.h"
 #include "runtime/profile/profile.h"
@@ -82,21 +84,27 @@ static void record(struct rt__buckets *table, const double by[RT__BUCKET_VALUES]
 
 /* ---- events ------------------------------------------------------------------------------------ */
 
-void rt__wait_begin(struct rt__wait *w, const void *mutex)
+void rt__wait_begin(struct rt__wait *w, enum rt__block reason, const void *object, const void *caller)
 {
-    w->from_ns = rt__os_now_ns();
-    w->mutex = mutex;
+    uint32_t state = __atomic_load_n(&rt__locks_state, __ATOMIC_ACQUIRE);
+    w->mutex = reason == RT__BLOCK_MUTEX ? object : NULL;
     w->waiter = NULL;
-    if (mutex && (__atomic_load_n(&rt__locks_state, __ATOMIC_ACQUIRE) & RT__LOCKS_MUTEX)) {
-        w->waiter = rt__waiters_enter(mutex, w->from_ns);
+    w->from_ns = 0;
+    if (state & (RT__LOCKS_MUTEX | RT__LOCKS_BLOCK)) {
+        w->from_ns = rt__os_now_ns();
     }
+    if (w->mutex && (state & RT__LOCKS_MUTEX)) {
+        w->waiter = rt__waiters_enter(w->mutex, w->from_ns);
+    }
+    rt__block_begin(&w->block, reason, object, caller);
 }
 
 void rt__wait_end(struct rt__wait *w, bool waited, const void *caller)
 {
     rt__waiters_leave(w->waiter, w->mutex);
+    rt__block_end(&w->block, caller);
     int64_t rate_ns = __atomic_load_n(&block_rate_ns, __ATOMIC_RELAXED);
-    if (rate_ns > 0 && waited) {
+    if (rate_ns > 0 && waited && w->from_ns > 0) {
         double by[RT__BUCKET_VALUES];
         if (rt__block_sample(rt__os_now_ns() - w->from_ns, (uint64_t)rate_ns, next_random(), by)) {
             record(&rt__block_buckets, by, caller);
@@ -152,8 +160,20 @@ int64_t rt__contention_set_block_rate(int64_t rate_ns)
     return old;
 }
 
+/* Asks what holds, and again after it is set, as two may come at once. */
+static void follow_recorder(void)
+{
+    bool on;
+    do {
+        on = rt__is_recording();
+        switch_on(RT__LOCKS_TRACE, on);
+    } while (on != rt__is_recording());
+}
+
 void rt__contention_start(const struct env_settings *settings)
 {
+    __atomic_store_n(&rt__recording_watcher, follow_recorder, __ATOMIC_SEQ_CST);
+    follow_recorder();
     rt__contention_set_mutex_fraction(settings->mutexprofilefraction);
     rt__contention_set_block_rate(settings->blockprofilerate_ns);
 }
@@ -170,6 +190,7 @@ void rt__contention_after_fork(bool is_child)
     rt__buckets_unlock(&rt__mutex_buckets);
     if (is_child) {
         rt__waiters_forget();
+        rt__wanted_forget();
     }
 }
 

@@ -5,21 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "runtime/profile/buckets.h"
+#include "runtime/trace/blocks.h"
+#include "runtime/unwind/caller.h" /* RT__INTERPOSES */
 
 struct rt__waiter;
-
-/* gcc's sanitizers are libraries and are found behind our wrappers, as libc is. clang's are linked into the program,
- * where our definitions would hide theirs: there nothing is interposed, and both profiles stay empty. */
-#if defined(RT_SANITIZE) && defined(__clang__)
-#define RT__INTERPOSES 0
-#else
-#define RT__INTERPOSES 1
-#endif
 
 /* What the wrappers have to do, in one word that each of them reads. 0 until the real functions are known. */
 #define RT__LOCKS_READY 1u /* set by interpose.c */
 #define RT__LOCKS_MUTEX 2u /* the mutex profile is on */
 #define RT__LOCKS_BLOCK 4u /* the block profile is on */
+#define RT__LOCKS_TRACE 8u /* something is recorded: follows trace/record.h's rt__recording, from the start on */
 extern uint32_t rt__locks_state;
 
 /* values[0]: contentions, values[1]: ns */
@@ -29,14 +24,15 @@ extern struct rt__buckets rt__mutex_buckets, rt__block_buckets;
 int rt__contention_set_mutex_fraction(int fraction);
 int64_t rt__contention_set_block_rate(int64_t rate_ns);
 
-/* A wait, from just before the real call to just after it. mutex is NULL for what is no mutex. `waited` is false
- * when the call came back with an error at once. caller: see caller.h. */
+/* A wait, from just before the real call to just after it, for the profiles and the trace. `waited` is false when the
+ * call came back with an error at once. caller: see caller.h. */
 struct rt__wait {
-    const void *mutex;
+    struct rt__blocking block;
+    const void *mutex; /* NULL: what is waited for is none */
     struct rt__waiter *waiter;
-    uint64_t from_ns;
+    uint64_t from_ns; /* 0: the profiles are off */
 };
-void rt__wait_begin(struct rt__wait *w, const void *mutex);
+void rt__wait_begin(struct rt__wait *w, enum rt__block reason, const void *object, const void *caller);
 void rt__wait_end(struct rt__wait *w, bool waited, const void *caller);
 
 /* Just before a mutex is let go: what others have waited for the caller, 0 for nobody. And when it was let go: records

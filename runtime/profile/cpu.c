@@ -12,13 +12,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <string.h>
-#include <time.h>
 #include "runtime/os/os.h"
 #include "runtime/profile/cpu_threads.h"
 #include "runtime/profile/profile.h"
 #include "runtime/profile/signal.h"
+#include "runtime/trace/samples.h"
 
 /* A thread puts ten samples into its ring meanwhile, a third of what the ring takes at the least. */
 #define LOOK_NS 100000000u
@@ -84,28 +83,11 @@ static void watch(pid_t tid, void *unused)
 
 /* ---- the profiler's own thread ---------------------------------------------------------------- */
 
-/* True when the end was asked for meanwhile. */
-static bool wait_for_end(void)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += LOOK_NS;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    int result;
-    do {
-        result = sem_clockwait(&end_asked, CLOCK_MONOTONIC, &until);
-    } while (result != 0 && errno == EINTR);
-    return result == 0;
-}
-
 static void *look_until_the_end(void *unused)
 {
     (void)unused;
     pthread_setname_np(pthread_self(), "rt-profiler");
-    while (!wait_for_end()) {
+    while (!rt__os_helper_wait(&end_asked, LOOK_NS)) {
         pthread_mutex_lock(&lock);
         rt__cpu_threads_look(&sums);
         rt__os_tasks(watch, NULL);
@@ -117,18 +99,8 @@ static void *look_until_the_end(void *unused)
 /* Its own time is part of what the process uses, so it is sampled like any other. */
 static int start_looker(void)
 {
-    pthread_attr_t attr;
-    sigset_t most, old;
     sem_init(&end_asked, 0, 0);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
-    sigfillset(&most);
-    sigdelset(&most, SIGPROF);
-    pthread_sigmask(SIG_SETMASK, &most, &old);
-    int error = pthread_create(&looker, &attr, look_until_the_end, NULL);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    pthread_attr_destroy(&attr);
-    return -error;
+    return rt__os_helper_start(&looker, THREAD_STACK_BYTES, look_until_the_end);
 }
 
 /* ---- fork ------------------------------------------------------------------------------------- */
@@ -147,6 +119,7 @@ static void after_fork(void)
 static void after_fork_in_child(void)
 {
     rt__cpu_threads_forget();
+    rt__samples_forget();
     rt__cpu_table_release(&sums.table);
     state = IDLE;
     pthread_mutex_unlock(&lock);
@@ -186,6 +159,7 @@ int rt__cpu_profile_begin(void)
     if (!change_state(IDLE, STARTING)) {
         return -EBUSY;
     }
+    rt__samples_prepare();
     watch_all();
     int error = start_looker();
     if (error == 0) {

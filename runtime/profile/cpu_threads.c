@@ -11,6 +11,8 @@
 #include <sys/prctl.h>
 #include "runtime/profile/labels.h"
 #include "runtime/profile/signal.h"
+#include "runtime/trace/record.h"
+#include "runtime/trace/samples.h"
 #include "runtime/unwind/unwind.h"
 
 /* Threads at once; the comment tells the time of those beyond. */
@@ -52,6 +54,9 @@ static void take_sample(struct slot *slot, uint32_t weight, const void *context)
     prctl(PR_GET_NAME, sample.thread);
     sample.depth = (uint32_t)rt__unwind_context(context, sample.pcs, RT__STACK_MAX);
     rt__cpu_ring_put(&slot->ring, &sample);
+    if (rt__is_recording()) {
+        rt__trace_sample(rt__os_tid(), sample.pcs, sample.depth);
+    }
 }
 
 static void on_signal(uint64_t word, uint32_t weight, const void *context)

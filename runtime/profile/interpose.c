@@ -1,13 +1,15 @@
-/* interpose.c - pthread_create, what waits for locks, conditions and semaphores, and dlclose, for the whole process.
+/* interpose.c - what waits for locks, conditions and semaphores, and what lets them go, for the whole process: for the
+ * profiles of locks and for the trace (whose other calls that block are trace/calls.c's).
  *
  * Defined in the executable (or in libcruntime.so before libc in the search order) these names take the calls of
  * every library: h2o, SQLite, libgc, C++'s std::mutex. What libc locks inside of itself, for stdio or
  * for C11's mtx_lock, does not come by, nor does what is built on futex(2) alone.
  *
- * With both profiles off a call costs a look at one word more than the real function, to which it jumps.
- * With one on, a call that may wait first tries without; only one that really waits looks at the clock. No call
+ * With both profiles off and nothing recorded a call costs a look at one word more than the real function, to which it
+ * jumps. Otherwise a call that may wait first tries without; only one that really waits looks at the clock. No call
  * returns anything but what the real function returned, so mutexes of all kinds stay what they are. A cancelled
- * thread needs no clean-up: where it can be cancelled nothing is noted anywhere but on its stack.
+ * thread needs no clean-up: where it can be cancelled nothing is noted but on its stack, and in its record of the
+ * trace, which ends with it.
  *
  * The first calls come before any constructor, from ld.so and from constructors of libraries: everything works from
  * zeroed state, and the real functions are looked up at the first call. dlsym locks inside of libc, and does not
@@ -18,44 +20,19 @@
  */
 #include "runtime/profile/contention.h"
 
-#include <pthread.h>
-#include "runtime/profile/threadcreate.h"
-
-static void before_fork(void)
-{
-    rt__contention_before_fork();
-    rt__threadcreate_before_fork();
-}
-
-static void after_fork(bool is_child)
-{
-    rt__threadcreate_after_fork();
-    rt__contention_after_fork(is_child);
-}
-
-static void after_fork_in_parent(void)
-{
-    after_fork(false);
-}
-
-static void after_fork_in_child(void)
-{
-    after_fork(true);
-}
-
 #if RT__INTERPOSES
 
-#include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <time.h>
 #include "runtime/cruntime.h"
 #include "runtime/heap/thread.h"
 #include "runtime/os/os.h"
+#include "runtime/trace/record.h"
 #include "runtime/unwind/caller.h"
 
 static struct {
-    int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     int (*mutex_lock)(pthread_mutex_t *);
     int (*mutex_trylock)(pthread_mutex_t *);
     int (*mutex_timedlock)(pthread_mutex_t *, const struct timespec *);
@@ -64,15 +41,18 @@ static struct {
     int (*cond_wait)(pthread_cond_t *, pthread_mutex_t *);
     int (*cond_timedwait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
     int (*cond_clockwait)(pthread_cond_t *, pthread_mutex_t *, clockid_t, const struct timespec *);
+    int (*cond_signal)(pthread_cond_t *);
+    int (*cond_broadcast)(pthread_cond_t *);
     int (*rwlock_rdlock)(pthread_rwlock_t *);
     int (*rwlock_tryrdlock)(pthread_rwlock_t *);
     int (*rwlock_wrlock)(pthread_rwlock_t *);
     int (*rwlock_trywrlock)(pthread_rwlock_t *);
+    int (*rwlock_unlock)(pthread_rwlock_t *);
     int (*sem_wait)(sem_t *);
     int (*sem_trywait)(sem_t *);
     int (*sem_timedwait)(sem_t *, const struct timespec *);
     int (*sem_clockwait)(sem_t *, clockid_t, const struct timespec *);
-    int (*dlclose)(void *);
+    int (*sem_post)(sem_t *);
 } real;
 
 /* libc has two of each cond function on x86-64, for two layouts of pthread_cond_t: what programs are compiled against
@@ -83,40 +63,33 @@ static struct {
 #define COND_VERSION NULL
 #endif
 
-static void *real_named(const char *name, const char *version)
-{
-    void *found = version ? dlvsym(RTLD_NEXT, name, version) : dlsym(RTLD_NEXT, name);
-    if (!found) {
-        rt__os_die(1, "libc has no %s%s%s", name, version ? " of version " : "", version ? version : "");
-    }
-    return found;
-}
-
 /* Two first callers find the same. */
 static void find_real(void)
 {
-    real.create = real_named("pthread_create", NULL);
-    real.mutex_lock = real_named("pthread_mutex_lock", NULL);
-    real.mutex_trylock = real_named("pthread_mutex_trylock", NULL);
-    real.mutex_timedlock = real_named("pthread_mutex_timedlock", NULL);
-    real.mutex_clocklock = real_named("pthread_mutex_clocklock", NULL);
-    real.mutex_unlock = real_named("pthread_mutex_unlock", NULL);
-    real.cond_wait = real_named("pthread_cond_wait", COND_VERSION);
-    real.cond_timedwait = real_named("pthread_cond_timedwait", COND_VERSION);
-    real.cond_clockwait = real_named("pthread_cond_clockwait", NULL);
-    real.rwlock_rdlock = real_named("pthread_rwlock_rdlock", NULL);
-    real.rwlock_tryrdlock = real_named("pthread_rwlock_tryrdlock", NULL);
-    real.rwlock_wrlock = real_named("pthread_rwlock_wrlock", NULL);
-    real.rwlock_trywrlock = real_named("pthread_rwlock_trywrlock", NULL);
-    real.sem_wait = real_named("sem_wait", NULL);
-    real.sem_trywait = real_named("sem_trywait", NULL);
-    real.sem_timedwait = real_named("sem_timedwait", NULL);
-    real.sem_clockwait = real_named("sem_clockwait", NULL);
-    real.dlclose = real_named("dlclose", NULL);
+    real.mutex_lock = rt__os_next("pthread_mutex_lock", NULL);
+    real.mutex_trylock = rt__os_next("pthread_mutex_trylock", NULL);
+    real.mutex_timedlock = rt__os_next("pthread_mutex_timedlock", NULL);
+    real.mutex_clocklock = rt__os_next("pthread_mutex_clocklock", NULL);
+    real.mutex_unlock = rt__os_next("pthread_mutex_unlock", NULL);
+    real.cond_wait = rt__os_next("pthread_cond_wait", COND_VERSION);
+    real.cond_timedwait = rt__os_next("pthread_cond_timedwait", COND_VERSION);
+    real.cond_clockwait = rt__os_next("pthread_cond_clockwait", NULL);
+    real.cond_signal = rt__os_next("pthread_cond_signal", COND_VERSION);
+    real.cond_broadcast = rt__os_next("pthread_cond_broadcast", COND_VERSION);
+    real.rwlock_rdlock = rt__os_next("pthread_rwlock_rdlock", NULL);
+    real.rwlock_tryrdlock = rt__os_next("pthread_rwlock_tryrdlock", NULL);
+    real.rwlock_wrlock = rt__os_next("pthread_rwlock_wrlock", NULL);
+    real.rwlock_trywrlock = rt__os_next("pthread_rwlock_trywrlock", NULL);
+    real.rwlock_unlock = rt__os_next("pthread_rwlock_unlock", NULL);
+    real.sem_wait = rt__os_next("sem_wait", NULL);
+    real.sem_trywait = rt__os_next("sem_trywait", NULL);
+    real.sem_timedwait = rt__os_next("sem_timedwait", NULL);
+    real.sem_clockwait = rt__os_next("sem_clockwait", NULL);
+    real.sem_post = rt__os_next("sem_post", NULL);
     __atomic_or_fetch(&rt__locks_state, RT__LOCKS_READY, __ATOMIC_RELEASE);
 }
 
-/* Of what the profiles in `which` want done: true when nothing, and the real functions are known. */
+/* Of what those in `which` want done: true when nothing, and the real functions are known. */
 static inline bool is_off(uint32_t which)
 {
     uint32_t state = __atomic_load_n(&rt__locks_state, __ATOMIC_ACQUIRE);
@@ -132,7 +105,11 @@ static bool is_still_off(uint32_t which)
     return is_off(which);
 }
 
-#define BOTH (RT__LOCKS_MUTEX | RT__LOCKS_BLOCK)
+/* Whom a call is for: waits for mutexes and conditions, other waits, and releases of mutexes. All else lets go of
+ * what only traces ask about. */
+#define WAITS (RT__LOCKS_MUTEX | RT__LOCKS_BLOCK | RT__LOCKS_TRACE)
+#define OTHER_WAITS (RT__LOCKS_BLOCK | RT__LOCKS_TRACE)
+#define RELEASES (RT__LOCKS_MUTEX | RT__LOCKS_TRACE)
 /* A cancelled thread jumps out of these frames, which AddressSanitizer must not have marked. */
 #define SLOW __attribute__((noinline, no_sanitize("address"))) static
 
@@ -144,7 +121,8 @@ static bool has_waited(int error)
 
 /* ---- mutexes ------------------------------------------------------------------------------------- */
 
-/* Two things that only the mutex itself tells. Their places are part of the ABI: programs have mutexes compiled in. */
+/* Three things that only the mutex itself tells, __lock among them. Their places are part of the ABI: programs have
+ * mutexes compiled in. */
 #define TYPE_OF_KIND 3
 #define ROBUST_KIND 16
 
@@ -152,23 +130,25 @@ static bool has_waited(int error)
  * say ENOTRECOVERABLE. So robust mutexes, which are for sharing between processes, are passed on as they are. */
 static bool is_passed_on(const pthread_mutex_t *m)
 {
-    return is_still_off(BOTH) || (m->__data.__kind & ROBUST_KIND);
+    return is_still_off(WAITS) || (m->__data.__kind & ROBUST_KIND);
 }
 
 /* Whatever a try says but yes, the real lock decides: that the mutex is the caller's own already, or after a wait. */
+SLOW int lock_waiting(pthread_mutex_t *m, const void *caller)
+{
+    struct rt__wait wait;
+    rt__wait_begin(&wait, RT__BLOCK_MUTEX, m, caller);
+    int error = real.mutex_lock(m);
+    rt__wait_end(&wait, has_waited(error), caller);
+    return error;
+}
+
 SLOW int lock_slowly(pthread_mutex_t *m, const void *caller)
 {
     if (is_passed_on(m)) {
         return real.mutex_lock(m);
     }
-    int error = real.mutex_trylock(m);
-    if (error != 0) {
-        struct rt__wait wait;
-        rt__wait_begin(&wait, m);
-        error = real.mutex_lock(m);
-        rt__wait_end(&wait, has_waited(error), caller);
-    }
-    return error;
+    return real.mutex_trylock(m) == 0 ? 0 : lock_waiting(m, caller);
 }
 
 SLOW int timedlock_slowly(pthread_mutex_t *m, const struct timespec *until, const void *caller)
@@ -179,7 +159,7 @@ SLOW int timedlock_slowly(pthread_mutex_t *m, const struct timespec *until, cons
     int error = real.mutex_trylock(m);
     if (error != 0) {
         struct rt__wait wait;
-        rt__wait_begin(&wait, m);
+        rt__wait_begin(&wait, RT__BLOCK_MUTEX, m, caller);
         error = real.mutex_timedlock(m, until);
         rt__wait_end(&wait, has_waited(error), caller);
     }
@@ -194,27 +174,37 @@ SLOW int clocklock_slowly(pthread_mutex_t *m, clockid_t clock, const struct time
     int error = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC ? real.mutex_trylock(m) : EBUSY;
     if (error != 0) {
         struct rt__wait wait;
-        rt__wait_begin(&wait, m);
+        rt__wait_begin(&wait, RT__BLOCK_MUTEX, m, caller);
         error = real.mutex_clocklock(m, clock, until);
         rt__wait_end(&wait, has_waited(error), caller);
     }
     return error;
 }
 
-/* What others have waited for the mutex that is about to be let go. A recursive mutex that its owner has locked more
- * than once stays locked. */
-static uint64_t delay_of_release(const pthread_mutex_t *m)
+/* Whether an unlock lets the mutex go: a recursive one that its owner has locked more than once stays locked. */
+static bool is_last_unlock(const pthread_mutex_t *m)
 {
     bool is_recursive = (m->__data.__kind & TYPE_OF_KIND) == PTHREAD_MUTEX_RECURSIVE;
-    return is_recursive && m->__data.__count > 1 ? 0 : rt__release_delay(m);
+    return !is_recursive || m->__data.__count <= 1;
+}
+
+/* Just before the mutex is let go. What others have waited for it, 0 when no profile asks. */
+static uint64_t delay_of_release(const pthread_mutex_t *m)
+{
+    return !is_off(RT__LOCKS_MUTEX) && is_last_unlock(m) ? rt__release_delay(m) : 0;
+}
+
+/* Before the real call: who is woken by it may look for the note at once. */
+static void note_wake(const void *object)
+{
+    if (!is_still_off(RT__LOCKS_TRACE)) {
+        rt__wake_note(object, rt__ticks());
+    }
 }
 
 /* Recorded when the mutex is free again: nobody waits for the profiler. */
-SLOW int unlock_slowly(pthread_mutex_t *m, const void *caller)
+SLOW int unlock_charging(pthread_mutex_t *m, const void *caller)
 {
-    if (is_still_off(RT__LOCKS_MUTEX)) {
-        return real.mutex_unlock(m);
-    }
     uint64_t delay_ns = delay_of_release(m);
     int error = real.mutex_unlock(m);
     if (delay_ns > 0 && error == 0) {
@@ -223,24 +213,52 @@ SLOW int unlock_slowly(pthread_mutex_t *m, const void *caller)
     return error;
 }
 
+SLOW int unlock_slowly(pthread_mutex_t *m, const void *caller)
+{
+    if (is_still_off(RELEASES)) {
+        return real.mutex_unlock(m);
+    }
+    if (rt__is_wanted(m) && is_last_unlock(m)) {
+        note_wake(m);
+    }
+    return is_off(RT__LOCKS_MUTEX) ? real.mutex_unlock(m) : unlock_charging(m, caller);
+}
+
+/* The flight recorder may be on for good, and nearly all mutexes are free, or nobody waits for them: then the real
+ * functions are jumped to without a try, too. A mutex that is free can be taken by another thread before the real
+ * function gets at it, and then the wait goes unseen. That is a moment of a few ns for each time that it is let go,
+ * and a wait that a trace shows at all means that it is held for thousands: one wait in a thousand, at most. */
+static inline bool is_lock_passed_on(const pthread_mutex_t *m)
+{
+    uint32_t state = __atomic_load_n(&rt__locks_state, __ATOMIC_ACQUIRE);
+    return rt__likely(state == RT__LOCKS_READY) ||
+           (state == (RT__LOCKS_READY | RT__LOCKS_TRACE) && __atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED) == 0);
+}
+
+static inline bool is_unlock_passed_on(const pthread_mutex_t *m)
+{
+    uint32_t state = __atomic_load_n(&rt__locks_state, __ATOMIC_ACQUIRE) & ~RT__LOCKS_BLOCK;
+    return rt__likely(state == RT__LOCKS_READY) || (state == (RT__LOCKS_READY | RT__LOCKS_TRACE) && !rt__is_wanted(m));
+}
+
 RT_API int pthread_mutex_lock(pthread_mutex_t *m)
 {
-    return is_off(BOTH) ? real.mutex_lock(m) : lock_slowly(m, RT__CALLER);
+    return is_lock_passed_on(m) ? real.mutex_lock(m) : lock_slowly(m, RT__CALLER);
 }
 
 RT_API int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *until)
 {
-    return is_off(BOTH) ? real.mutex_timedlock(m, until) : timedlock_slowly(m, until, RT__CALLER);
+    return is_off(WAITS) ? real.mutex_timedlock(m, until) : timedlock_slowly(m, until, RT__CALLER);
 }
 
 RT_API int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
 {
-    return is_off(BOTH) ? real.mutex_clocklock(m, clock, until) : clocklock_slowly(m, clock, until, RT__CALLER);
+    return is_off(WAITS) ? real.mutex_clocklock(m, clock, until) : clocklock_slowly(m, clock, until, RT__CALLER);
 }
 
 RT_API int pthread_mutex_unlock(pthread_mutex_t *m)
 {
-    return is_off(RT__LOCKS_MUTEX) ? real.mutex_unlock(m) : unlock_slowly(m, RT__CALLER);
+    return is_unlock_passed_on(m) ? real.mutex_unlock(m) : unlock_slowly(m, RT__CALLER);
 }
 
 /* ---- conditions ---------------------------------------------------------------------------------- */
@@ -249,22 +267,23 @@ RT_API int pthread_mutex_unlock(pthread_mutex_t *m)
  * charged to nobody. Recorded before, as a cancelled thread does not come back. */
 static void let_go(pthread_mutex_t *m, const void *caller)
 {
-    if (!is_off(RT__LOCKS_MUTEX)) {
-        uint64_t delay_ns = delay_of_release(m);
-        if (delay_ns > 0) {
-            rt__release_record(delay_ns, caller);
-        }
+    if (rt__is_wanted(m) && is_last_unlock(m)) {
+        note_wake(m);
+    }
+    uint64_t delay_ns = delay_of_release(m);
+    if (delay_ns > 0) {
+        rt__release_record(delay_ns, caller);
     }
 }
 
 SLOW int cond_wait_slowly(pthread_cond_t *c, pthread_mutex_t *m, const void *caller)
 {
-    if (is_still_off(BOTH)) {
+    if (is_still_off(WAITS)) {
         return real.cond_wait(c, m);
     }
     struct rt__wait wait;
     let_go(m, caller);
-    rt__wait_begin(&wait, NULL);
+    rt__wait_begin(&wait, RT__BLOCK_COND, c, caller);
     int error = real.cond_wait(c, m);
     rt__wait_end(&wait, has_waited(error), caller);
     return error;
@@ -272,12 +291,12 @@ SLOW int cond_wait_slowly(pthread_cond_t *c, pthread_mutex_t *m, const void *cal
 
 SLOW int cond_timedwait_slowly(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until, const void *caller)
 {
-    if (is_still_off(BOTH)) {
+    if (is_still_off(WAITS)) {
         return real.cond_timedwait(c, m, until);
     }
     struct rt__wait wait;
     let_go(m, caller);
-    rt__wait_begin(&wait, NULL);
+    rt__wait_begin(&wait, RT__BLOCK_COND, c, caller);
     int error = real.cond_timedwait(c, m, until);
     rt__wait_end(&wait, has_waited(error), caller);
     return error;
@@ -286,12 +305,12 @@ SLOW int cond_timedwait_slowly(pthread_cond_t *c, pthread_mutex_t *m, const stru
 SLOW int cond_clockwait_slowly(pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock, const struct timespec *until,
                                const void *caller)
 {
-    if (is_still_off(BOTH)) {
+    if (is_still_off(WAITS)) {
         return real.cond_clockwait(c, m, clock, until);
     }
     struct rt__wait wait;
     let_go(m, caller);
-    rt__wait_begin(&wait, NULL);
+    rt__wait_begin(&wait, RT__BLOCK_COND, c, caller);
     int error = real.cond_clockwait(c, m, clock, until);
     rt__wait_end(&wait, has_waited(error), caller);
     return error;
@@ -299,25 +318,47 @@ SLOW int cond_clockwait_slowly(pthread_cond_t *c, pthread_mutex_t *m, clockid_t 
 
 RT_API int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 {
-    return is_off(BOTH) ? real.cond_wait(c, m) : cond_wait_slowly(c, m, RT__CALLER);
+    return is_off(WAITS) ? real.cond_wait(c, m) : cond_wait_slowly(c, m, RT__CALLER);
 }
 
 RT_API int pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
 {
-    return is_off(BOTH) ? real.cond_timedwait(c, m, until) : cond_timedwait_slowly(c, m, until, RT__CALLER);
+    return is_off(WAITS) ? real.cond_timedwait(c, m, until) : cond_timedwait_slowly(c, m, until, RT__CALLER);
 }
 
 RT_API int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock, const struct timespec *until)
 {
-    return is_off(BOTH) ? real.cond_clockwait(c, m, clock, until)
-                        : cond_clockwait_slowly(c, m, clock, until, RT__CALLER);
+    return is_off(WAITS) ? real.cond_clockwait(c, m, clock, until)
+                         : cond_clockwait_slowly(c, m, clock, until, RT__CALLER);
+}
+
+SLOW int cond_signal_slowly(pthread_cond_t *c)
+{
+    note_wake(c);
+    return real.cond_signal(c);
+}
+
+SLOW int cond_broadcast_slowly(pthread_cond_t *c)
+{
+    note_wake(c);
+    return real.cond_broadcast(c);
+}
+
+RT_API int pthread_cond_signal(pthread_cond_t *c)
+{
+    return is_off(RT__LOCKS_TRACE) ? real.cond_signal(c) : cond_signal_slowly(c);
+}
+
+RT_API int pthread_cond_broadcast(pthread_cond_t *c)
+{
+    return is_off(RT__LOCKS_TRACE) ? real.cond_broadcast(c) : cond_broadcast_slowly(c);
 }
 
 /* ---- read-write locks ----------------------------------------------------------------------------- */
 
 SLOW int rwlock_slowly(pthread_rwlock_t *l, bool to_write, const void *caller)
 {
-    bool off = is_still_off(RT__LOCKS_BLOCK);
+    bool off = is_still_off(OTHER_WAITS);
     int (*lock)(pthread_rwlock_t *) = to_write ? real.rwlock_wrlock : real.rwlock_rdlock;
     if (off) {
         return lock(l);
@@ -325,7 +366,7 @@ SLOW int rwlock_slowly(pthread_rwlock_t *l, bool to_write, const void *caller)
     int error = (to_write ? real.rwlock_trywrlock : real.rwlock_tryrdlock)(l);
     if (error == EBUSY) {
         struct rt__wait wait;
-        rt__wait_begin(&wait, NULL);
+        rt__wait_begin(&wait, RT__BLOCK_RWLOCK, l, caller);
         error = lock(l);
         rt__wait_end(&wait, error == 0, caller);
     }
@@ -334,12 +375,26 @@ SLOW int rwlock_slowly(pthread_rwlock_t *l, bool to_write, const void *caller)
 
 RT_API int pthread_rwlock_rdlock(pthread_rwlock_t *l)
 {
-    return is_off(RT__LOCKS_BLOCK) ? real.rwlock_rdlock(l) : rwlock_slowly(l, false, RT__CALLER);
+    return is_off(OTHER_WAITS) ? real.rwlock_rdlock(l) : rwlock_slowly(l, false, RT__CALLER);
 }
 
 RT_API int pthread_rwlock_wrlock(pthread_rwlock_t *l)
 {
-    return is_off(RT__LOCKS_BLOCK) ? real.rwlock_wrlock(l) : rwlock_slowly(l, true, RT__CALLER);
+    return is_off(OTHER_WAITS) ? real.rwlock_wrlock(l) : rwlock_slowly(l, true, RT__CALLER);
+}
+
+/* Of several readers the last one leaves the note that counts. */
+SLOW int rwlock_unlock_slowly(pthread_rwlock_t *l)
+{
+    if (!is_still_off(RT__LOCKS_TRACE) && rt__is_wanted(l)) {
+        note_wake(l);
+    }
+    return real.rwlock_unlock(l);
+}
+
+RT_API int pthread_rwlock_unlock(pthread_rwlock_t *l)
+{
+    return is_off(RT__LOCKS_TRACE) ? real.rwlock_unlock(l) : rwlock_unlock_slowly(l);
 }
 
 /* ---- semaphores ------------------------------------------------------------------------------------ */
@@ -367,14 +422,14 @@ static bool is_time(const struct timespec *t)
 
 SLOW int sem_wait_slowly(sem_t *s, const void *caller)
 {
-    if (is_still_off(RT__LOCKS_BLOCK)) {
+    if (is_still_off(OTHER_WAITS)) {
         return real.sem_wait(s);
     }
     if (has_semaphore_at_once(s)) {
         return 0;
     }
     struct rt__wait wait;
-    rt__wait_begin(&wait, NULL);
+    rt__wait_begin(&wait, RT__BLOCK_SEMAPHORE, s, caller);
     int result = real.sem_wait(s);
     rt__wait_end(&wait, has_waited_for_semaphore(result), caller);
     return result;
@@ -382,14 +437,14 @@ SLOW int sem_wait_slowly(sem_t *s, const void *caller)
 
 SLOW int sem_timedwait_slowly(sem_t *s, const struct timespec *until, const void *caller)
 {
-    if (is_still_off(RT__LOCKS_BLOCK)) {
+    if (is_still_off(OTHER_WAITS)) {
         return real.sem_timedwait(s, until);
     }
     if (is_time(until) && has_semaphore_at_once(s)) {
         return 0;
     }
     struct rt__wait wait;
-    rt__wait_begin(&wait, NULL);
+    rt__wait_begin(&wait, RT__BLOCK_SEMAPHORE, s, caller);
     int result = real.sem_timedwait(s, until);
     rt__wait_end(&wait, has_waited_for_semaphore(result), caller);
     return result;
@@ -397,7 +452,7 @@ SLOW int sem_timedwait_slowly(sem_t *s, const struct timespec *until, const void
 
 SLOW int sem_clockwait_slowly(sem_t *s, clockid_t clock, const struct timespec *until, const void *caller)
 {
-    if (is_still_off(RT__LOCKS_BLOCK)) {
+    if (is_still_off(OTHER_WAITS)) {
         return real.sem_clockwait(s, clock, until);
     }
     bool may_try = is_time(until) && (clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC);
@@ -405,7 +460,7 @@ SLOW int sem_clockwait_slowly(sem_t *s, clockid_t clock, const struct timespec *
         return 0;
     }
     struct rt__wait wait;
-    rt__wait_begin(&wait, NULL);
+    rt__wait_begin(&wait, RT__BLOCK_SEMAPHORE, s, caller);
     int result = real.sem_clockwait(s, clock, until);
     rt__wait_end(&wait, has_waited_for_semaphore(result), caller);
     return result;
@@ -413,57 +468,36 @@ SLOW int sem_clockwait_slowly(sem_t *s, clockid_t clock, const struct timespec *
 
 RT_API int sem_wait(sem_t *s)
 {
-    return is_off(RT__LOCKS_BLOCK) ? real.sem_wait(s) : sem_wait_slowly(s, RT__CALLER);
+    return is_off(OTHER_WAITS) ? real.sem_wait(s) : sem_wait_slowly(s, RT__CALLER);
 }
 
 RT_API int sem_timedwait(sem_t *s, const struct timespec *until)
 {
-    return is_off(RT__LOCKS_BLOCK) ? real.sem_timedwait(s, until) : sem_timedwait_slowly(s, until, RT__CALLER);
+    return is_off(OTHER_WAITS) ? real.sem_timedwait(s, until) : sem_timedwait_slowly(s, until, RT__CALLER);
 }
 
 RT_API int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec *until)
 {
-    return is_off(RT__LOCKS_BLOCK) ? real.sem_clockwait(s, clock, until)
-                                   : sem_clockwait_slowly(s, clock, until, RT__CALLER);
+    return is_off(OTHER_WAITS) ? real.sem_clockwait(s, clock, until)
+                               : sem_clockwait_slowly(s, clock, until, RT__CALLER);
 }
 
-/* ---- objects --------------------------------------------------------------------------------------- */
-
-/* Another object may come to lie where this one was, and the unwinder knows call sites by their addresses. */
-RT_API int dlclose(void *handle)
+/* Called in signal handlers, too: a note is nothing but atomic words. */
+SLOW int sem_post_slowly(sem_t *s)
 {
-    is_still_off(0); /* finds the real functions */
-    int error = real.dlclose(handle);
-    rt__unwind_forget();
-    return error;
+    note_wake(s);
+    return real.sem_post(s);
 }
 
-/* ---- threads --------------------------------------------------------------------------------------- */
-
-RT_API int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+RT_API int sem_post(sem_t *s)
 {
-    is_still_off(0); /* finds the real functions */
-    struct rt__launch *launch = rt__launch_new(fn, arg);
-    if (!launch) {
-        return EAGAIN;
-    }
-    int error = real.create(thread, attr, rt__launch_run, launch);
-    if (error == 0) {
-        rt__threadcreate_record(RT__CALLER);
-    } else {
-        rt__launch_drop(launch);
-    }
-    return error;
+    return is_off(RT__LOCKS_TRACE) ? real.sem_post(s) : sem_post_slowly(s);
 }
 
-#endif
-
-/* Early, so that no thread finds the real functions while others stand still, and before libgc has its handlers
- * of fork, which may wait for its own lock: they run outside of ours. */
+/* Early, so that no thread finds the real functions while others stand still. */
 __attribute__((constructor(102))) static void start(void)
 {
-#if RT__INTERPOSES
     is_still_off(0);
-#endif
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
+
+#endif

@@ -2,7 +2,7 @@
  *
  * Every thread that pthread_create makes is counted under the stack that made it, for good, as Go does:
  * the profile says what starts threads, not which ones live. The thread begins in rt__launch_run, which
- * tells the profiler of it and then becomes the program's function.
+ * tells the trace and the profiler of it and then becomes the program's function.
  *
  * What the function and its argument are is handed over in a slot. libgc makes its markers before there is a
  * managed heap, and with its lock in hand, and programs make threads before main: so slots are mapped, and
@@ -30,6 +30,7 @@ struct rt__launch {
     bool taken; /* atomic */
     void *(*fn)(void *arg);
     void *arg;
+    struct rt__trace_birth birth;
 };
 
 /* A page of them. Threads start within a moment, so there is rarely more than one slot in use. */
@@ -81,8 +82,14 @@ struct rt__launch *rt__launch_new(void *(*fn)(void *arg), void *arg)
     if (launch) {
         launch->fn = fn;
         launch->arg = arg;
+        launch->birth = (struct rt__trace_birth){.fn = (uintptr_t)fn};
     }
     return launch;
+}
+
+struct rt__trace_birth *rt__launch_birth(struct rt__launch *launch)
+{
+    return &launch->birth;
 }
 
 void rt__launch_drop(struct rt__launch *launch)
@@ -91,12 +98,17 @@ void rt__launch_drop(struct rt__launch *launch)
     __atomic_store_n(&launch->taken, false, __ATOMIC_RELEASE);
 }
 
-void *rt__launch_run(void *arg)
+/* A thread that is cancelled jumps out of this frame, which AddressSanitizer must not have marked. */
+__attribute__((no_sanitize("address"))) void *rt__launch_run(void *arg)
 {
-    struct rt__launch launch = *(struct rt__launch *)arg;
-    rt__launch_drop(arg);
+    struct rt__launch *launch = arg;
+    struct rt__trace_birth birth = launch->birth;
+    void *(*fn)(void *) = launch->fn;
+    arg = launch->arg;
+    rt__launch_drop(launch);
+    rt__trace_thread_begins(&birth);
     rt__profile_thread_begins();
-    return launch.fn(launch.arg);
+    return fn(arg);
 }
 
 unsigned rt__launches_pending(void)

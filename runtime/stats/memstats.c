@@ -12,6 +12,8 @@
 #include <string.h>
 #include "runtime/heap/thread.h"
 
+void (*rt__figures_of_trace)(struct rt__trace_figures *out);
+
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -94,6 +96,14 @@ uint64_t rt__memstats_limited_bytes(const struct rt_memstats *ms)
     return ms->HeapSys - ms->HeapReleased + ms->MCacheSys + ms->BuckHashSys + ms->GCSys + ms->OtherSys;
 }
 
+static void read_trace(struct rt__trace_figures *out)
+{
+    void (*read)(struct rt__trace_figures *) = __atomic_load_n(&rt__figures_of_trace, __ATOMIC_ACQUIRE);
+    memset(out, 0, sizeof *out);
+    if (read)
+        read(out);
+}
+
 void rt__figures_read(struct rt__figures *out, bool with_rss)
 {
     rt__gc_state_read(&out->gc);
@@ -108,6 +118,7 @@ void rt__figures_read(struct rt__figures *out, bool with_rss)
     out->os.elapsed_ns = rt__os_now_ns() - rt__os_start_ns();
     out->os.max_procs = (uint64_t)rt_max_procs();
     rt__pauses_read(&out->pauses);
+    read_trace(&out->trace);
     rt__memstats_fill(&out->memstats, &out->account, &out->held, &out->gc, &out->os);
 }
 

@@ -26,12 +26,23 @@ struct rt__os_figures {
     uint64_t max_procs;
 };
 
+/* What the execution trace counted, since the program began. It stands above this folder and says so itself:
+ * record.h has the words. */
+struct rt__trace_figures {
+    uint64_t buffer_bytes; /* mapped for events */
+    uint64_t events, lost;
+    uint64_t stacks_lost, sites_lost, samples_lost;
+};
+/* Set by the trace when it starts; NULL: nothing was counted. Atomic. */
+extern void (*rt__figures_of_trace)(struct rt__trace_figures *out);
+
 struct rt__figures {
     struct rt__gc_state gc;
     struct rt__account account;
     struct rt__held held;
     struct rt__os_figures os;
     struct rt__pauses pauses;
+    struct rt__trace_figures trace;
     struct rt_memstats memstats; /* made of the above */
 };
 

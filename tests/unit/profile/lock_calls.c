@@ -1,4 +1,4 @@
-/* lock_calls.c - every call answers what libc's own would, with the profiles off and on. */
+/* lock_calls.c - every call answers what libc's own would, with the profiles, and the trace, off and on. */
 #include "tests/unit/profile/charged.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include "runtime/cruntime.h"
 #include "runtime/profile/contention.h"
 #include "runtime/profile/waiters.h"
+#include "runtime/trace/record.h"
 
 #ifdef RT_SANITIZE
 /* What ThreadSanitizer would report here is what is tested: misuse, and that it is answered with an error. */
@@ -22,7 +23,8 @@ const char *__tsan_default_options(void)
 static const struct {
     int fraction;
     int64_t rate_ns;
-} modes[] = {{0, 0}, {1, 0}, {0, 1}, {1, 1}};
+    bool recorded;
+} modes[] = {{0, 0, false}, {1, 0, false}, {0, 1, false}, {1, 1, false}, {0, 0, true}, {1, 1, true}};
 
 /* Runs the claims in each mode. */
 static void in_each_mode(void (*claims)(void))
@@ -30,8 +32,10 @@ static void in_each_mode(void (*claims)(void))
     for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
         rt_set_mutex_profile_fraction(modes[i].fraction);
         rt_set_block_profile_rate(modes[i].rate_ns);
+        rt__recording_set(RT__RECORD_FLIGHT, modes[i].recorded);
         claims();
     }
+    rt__recording_set(RT__RECORD_FLIGHT, false);
     rt_set_mutex_profile_fraction(0);
     rt_set_block_profile_rate(0);
 }
@@ -359,7 +363,7 @@ static void *count_guarded(void *arg)
     return NULL;
 }
 
-static void switching_the_profiles_on_and_off_loses_no_lock_and_leaves_no_waiter(void **state)
+static void switching_profiles_and_trace_on_and_off_loses_no_lock_and_leaves_no_waiter(void **state)
 {
     (void)state;
     pthread_t threads[3];
@@ -370,10 +374,12 @@ static void switching_the_profiles_on_and_off_loses_no_lock_and_leaves_no_waiter
     for (int i = 0; i < 2000; i++) {
         rt_set_mutex_profile_fraction(i % 2);
         rt_set_block_profile_rate(i / 2 % 2);
+        rt__recording_set(RT__RECORD_FLIGHT, i / 4 % 2);
         sched_yield();
     }
     rt_set_mutex_profile_fraction(0);
     rt_set_block_profile_rate(0);
+    rt__recording_set(RT__RECORD_FLIGHT, false);
     __atomic_store_n(&stop, true, __ATOMIC_RELEASE);
     for (int i = 0; i < 3; i++) {
         pthread_join(threads[i], NULL);
@@ -381,6 +387,7 @@ static void switching_the_profiles_on_and_off_loses_no_lock_and_leaves_no_waiter
     }
     assert_int_equal(guarded, sum);
     assert_int_equal(rt__waiters_near(&mutex), 0);
+    assert_false(rt__is_wanted(&mutex));
 }
 
 int main(void)
@@ -395,7 +402,7 @@ int main(void)
         cmocka_unit_test(a_thread_cancelled_in_a_wait_cleans_up_and_leaves_no_waiter_behind),
         cmocka_unit_test(semaphores_are_cancelled_time_out_and_refuse_as_before),
         cmocka_unit_test(read_write_locks_say_edeadlk_and_ebusy_as_before),
-        cmocka_unit_test(switching_the_profiles_on_and_off_loses_no_lock_and_leaves_no_waiter),
+        cmocka_unit_test(switching_profiles_and_trace_on_and_off_loses_no_lock_and_leaves_no_waiter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,10 @@ static void make_up_figures(void)
     figures.os = (struct rt__os_figures){.stacks_bytes = 300, .threads = 2, .record_bytes = 64, .rss_bytes = 26};
     figures.os.elapsed_ns = 2500000000;
     figures.os.max_procs = 4;
+    figures.trace = (struct rt__trace_figures){.buffer_bytes = 8192, .events = 31, .lost = 32};
+    figures.trace.stacks_lost = 33;
+    figures.trace.sites_lost = 34;
+    figures.trace.samples_lost = 35;
     for (unsigned use = 0; use < RT__OS_USES; use++)
         figures.os.mapped_bytes[use] = 1000 << use;
     for (unsigned i = 0; i < RT__PAUSE_BOUNDS; i++)
@@ -164,6 +168,12 @@ static void each_metric_shows_its_own_figure(void **state)
         {"/cruntime/scavenged/background:bytes", "24"},
         {"/cruntime/scavenged/eager:bytes", "25"},
         {"/cruntime/threads:threads", "2"},
+        {"/cruntime/trace/buffers:bytes", "8192"},
+        {"/cruntime/trace/events:events", "31"},
+        {"/cruntime/trace/lost:events", "32"},
+        {"/cruntime/trace/samples-lost:events", "35"},
+        {"/cruntime/trace/sites-lost:events", "34"},
+        {"/cruntime/trace/stacks-lost:events", "33"},
         {"/gc/cycles/automatic:gc-cycles", "7"},
         {"/gc/cycles/forced:gc-cycles", "2"},
         {"/gc/cycles/total:gc-cycles", "9"},

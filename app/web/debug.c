@@ -9,12 +9,16 @@
  * answered, so it would not notice a client that hangs up; the runtime watches a duplicate of the socket and
  * ends early. The same duplicate is how a stop of the server reaches it: shut down for reading, it looks like
  * a client that has gone, while the answer can still be sent.
+ *
+ * A trace comes as a file, which may be large. The loop reads it in pieces, as the client takes them: it was
+ * written a moment ago, so it is in memory still, if not in the program's.
  */
 #include "app/web/web.h"
 
 #include "app/workers/work.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +66,11 @@ static bool is_from_another_site(h2o_req_t *h2o)
            memcmp(origin.base + strlen(scheme), host.base, host.len) != 0;
 }
 
+bool web_is_from_here(h2o_req_t *h2o)
+{
+    return is_local(h2o) && !is_from_another_site(h2o);
+}
+
 /* ---- answering ------------------------------------------------------------------------------- */
 
 static void free_body(void *block)
@@ -78,6 +87,55 @@ static const char *lend_body(h2o_req_t *h2o, struct rt_debug_response *response)
     response->body = NULL;
     return *owner != NULL ? *owner : "";
 }
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+#define FILE_PIECE_BYTES (64u << 10)
+
+/* Of h2o's pool: gone when h2o is done with the request, whether all of it was sent or the client has gone. */
+struct web_file {
+    struct web_stream *stream; /* of the request's scope, which outlives this */
+    int fd;
+    off_t at, end;
+    char piece[FILE_PIECE_BYTES];
+};
+
+static void file_close(void *block)
+{
+    close(((struct web_file *)block)->fd);
+}
+
+static void file_next(void *arg)
+{
+    struct web_file *file = arg;
+    off_t left = file->end - file->at;
+    size_t want = left < (off_t)sizeof(file->piece) ? (size_t)left : sizeof(file->piece);
+    ssize_t n = 0;
+
+    while (want > 0 && (n = pread(file->fd, file->piece, want, file->at)) < 0 && errno == EINTR)
+        ;
+    if (n < 0 || (n == 0 && want > 0)) {
+        web_stream_abort(file->stream);
+        return;
+    }
+    file->at += n;
+    web_stream_send(file->stream, file->piece, (size_t)n, file->at == file->end);
+}
+
+/* In place of a body. */
+static void answer_file(struct web_request *rq, struct rt_debug_response *response)
+{
+    struct web_file *file = h2o_mem_alloc_shared(&rq->h2o->pool, sizeof(*file), file_close);
+
+    file->fd = response->file_fd;
+    file->at = 0;
+    file->end = (off_t)response->body_len;
+    response->file_fd = -1;
+    file->stream = web_stream_begin(rq, response->status, response->content_type, file_next, file);
+    file_next(file);
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void answer(struct web_request *rq, struct rt_debug_response *response)
 {
@@ -97,12 +155,15 @@ static void answer(struct web_request *rq, struct rt_debug_response *response)
             h2o_add_header_by_str(pool, headers, H2O_STRLIT("X-Go-Pprof"), 0, NULL, H2O_STRLIT("1"));
         /* Text that a browser would take for a page could hold anything that ever was a name here. */
         h2o_add_header_by_str(pool, headers, H2O_STRLIT("X-Content-Type-Options"), 0, NULL, H2O_STRLIT("nosniff"));
-        web_answer(rq, response->status, response->content_type, lend_body(h2o, response), response->body_len);
+        if (response->file_fd > 0)
+            answer_file(rq, response);
+        else
+            web_answer(rq, response->status, response->content_type, lend_body(h2o, response), response->body_len);
     }
     rt_debug_response_release(response);
 }
 
-/* ---- profiles -------------------------------------------------------------------------------- */
+/* ---- profiles and traces --------------------------------------------------------------------- */
 
 struct web_profile {
     struct work_item item; /* first */
@@ -167,7 +228,12 @@ static const char *copy(struct rt_scope *scope, const char *bytes, size_t len)
 static void refuse(struct web_request *rq, const char *why)
 {
     struct rt_debug_response response = {
-        .status = 503, .content_type = "text/plain; charset=utf-8", .is_pprof_error = true, .body = strdup(why)};
+        .status = 503,
+        .content_type = "text/plain; charset=utf-8",
+        .is_pprof_error = true,
+        .body = strdup(why),
+        .file_fd = -1,
+    };
 
     response.body_len = response.body != NULL ? strlen(why) : 0;
     answer(rq, &response);
@@ -210,7 +276,7 @@ void web_debug(struct web_request *rq)
         .query = "",
         .body = h2o->entity.base != NULL ? h2o->entity.base : "",
         .body_len = h2o->entity.len,
-        .loopback = is_local(h2o) && !is_from_another_site(h2o),
+        .loopback = web_is_from_here(h2o),
         .peer_fd = -1,
     };
 
@@ -219,25 +285,10 @@ void web_debug(struct web_request *rq)
         request.query_len = h2o->path.len - h2o->query_at - 1;
     }
     if (rt_debug_is_slow(&request)) {
+        rq->may_be_slow = true;
         profile_begin(rq, &request);
         return;
     }
     rt_debug_handle(&request, &response);
     answer(rq, &response);
-}
-
-/* ---- /trace ---------------------------------------------------------------------------------- */
-
-/* The route is part of the interface; the recorder is not built yet, and saying so beats a file
- * with nothing in it. */
-void web_trace(struct web_request *rq)
-{
-    static const char missing[] = "{\"code\":\"the flight recorder is not in this version\",\"message\":\"this version "
-                                  "of the runtime records no trace; GET /debug/ lists what it can tell\"}";
-    static const char foreign[] = "{\"code\":\"forbidden\",\"message\":\"/trace answers loopback peers only\"}";
-
-    if (!is_local(rq->h2o) || is_from_another_site(rq->h2o))
-        web_answer(rq, 403, WEB_JSON, foreign, sizeof(foreign) - 1);
-    else
-        web_answer(rq, 501, WEB_JSON, missing, sizeof(missing) - 1);
 }

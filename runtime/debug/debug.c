@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "runtime/stats/json_text.h"
 
 /* SLOW: waits for seconds, or looks names up in files. */
@@ -49,6 +50,8 @@ static const struct route routes[] = {
      "CPU profile for go tool pprof; ?seconds=1..3600, 30 without it"},
     {"/debug/pprof/symbol", RT__TEXT_TYPE, rt__page_pprof_symbol, rt__page_pprof_symbol, SLOW,
      "names of the functions at 0xADDRESS+0xADDRESS..."},
+    {"/debug/pprof/trace", NULL, rt__page_pprof_trace, NULL, SLOW,
+     "execution trace for go tool trace; ?seconds=N or 0.5, 1 without it; ?format=chrome for Perfetto"},
     {"/debug/pprof/{name}", NULL, rt__page_pprof_named, NULL, SLOW,
      "a profile: allocs, block, goroutine, heap, mutex or threadcreate; ?debug=1 or 2 as text, ?seconds=N how it "
      "changes meanwhile, ?gc=1 (heap) runs a cycle first"},
@@ -148,7 +151,7 @@ static void answer(const struct rt_debug_request *req, FILE *out, struct rt_debu
 
 void rt_debug_handle(const struct rt_debug_request *req, struct rt_debug_response *out)
 {
-    *out = (struct rt_debug_response){.status = 200, .content_type = RT__TEXT_TYPE};
+    *out = (struct rt_debug_response){.status = 200, .content_type = RT__TEXT_TYPE, .file_fd = -1};
     char *body = NULL;
     size_t len = 0;
     FILE *stream = open_memstream(&body, &len);
@@ -156,7 +159,7 @@ void rt_debug_handle(const struct rt_debug_request *req, struct rt_debug_respons
         answer(req, stream, out);
         bool cut = ferror(stream) != 0;
         if (fclose(stream) == 0 && !cut) {
-            if (out->body) {
+            if (out->body || out->file_fd > 0) {
                 free(body);
             } else {
                 out->body = body;
@@ -170,12 +173,15 @@ void rt_debug_handle(const struct rt_debug_request *req, struct rt_debug_respons
         rt_debug_response_release(out);
     }
     /* The body did not fit into memory: half a page would pass for a whole one. */
-    *out = (struct rt_debug_response){.status = 500, .content_type = RT__TEXT_TYPE};
+    *out = (struct rt_debug_response){.status = 500, .content_type = RT__TEXT_TYPE, .file_fd = -1};
 }
 
 void rt_debug_response_release(struct rt_debug_response *res)
 {
     free(res->body);
+    if (res->file_fd > 0) /* 0: a response that was never filled */
+        close(res->file_fd);
     res->body = NULL;
     res->body_len = 0;
+    res->file_fd = -1;
 }

@@ -1,8 +1,8 @@
 /* page_pprof.c - profiles over HTTP, for `go tool pprof` and whoever else talks to a Go program's pages.
  *
- * Status, headers and words are those of Go's net/http/pprof, with two departures: a parameter that cannot be
- * read is an error (pprof_params.c), and there is no trace. Errors are plain text, unlike those of the other
- * pages, with a mark by which pprof knows that it may show them.
+ * Status, headers and words are those of Go's net/http/pprof, with one departure: a parameter that cannot be
+ * read is an error (pprof_params.c). Errors are plain text, unlike those of the other pages, with a mark by which
+ * pprof knows that it may show them. The trace is page_trace.c's.
  *
  * A page here may wait for seconds, on a thread of the server's. It watches the peer meanwhile: when that is
  * gone, or the server wants to end, it stops at once and gives back what it held, above all the one CPU
@@ -18,12 +18,10 @@
 #include "runtime/profile/profile.h"
 #include "runtime/symbols/symbols.h"
 
-#define BINARY_TYPE "application/octet-stream"
 #define PROFILE_SECONDS 30 /* Go's */
 #define NS_PER_S UINT64_C(1000000000)
 
-static void __attribute__((format(printf, 4, 5)))
-fail(FILE *out, struct rt_debug_response *res, int status, const char *fmt, ...)
+void rt__pprof_fail(FILE *out, struct rt_debug_response *res, int status, const char *fmt, ...)
 {
     va_list args;
     res->status = status;
@@ -36,7 +34,7 @@ fail(FILE *out, struct rt_debug_response *res, int status, const char *fmt, ...)
     fputc('\n', out);
 }
 
-static bool is_method(const struct rt_debug_request *req, const char *name)
+bool rt__pprof_is_method(const struct rt_debug_request *req, const char *name)
 {
     return req->method_len == strlen(name) && memcmp(req->method, name, req->method_len) == 0;
 }
@@ -47,24 +45,24 @@ static bool read_params(const struct rt_debug_request *req, struct rt__pprof_par
 {
     const char *wrong = rt__pprof_read_params(req->query, req->query_len, params);
     if (wrong)
-        fail(out, res, 400, "%s", wrong);
+        rt__pprof_fail(out, res, 400, "%s", wrong);
     return wrong == NULL;
 }
 
 /* What the answer is, before there is one. */
 static void announce(struct rt_debug_response *res, const char *name, const char *suffix, int debug)
 {
-    res->content_type = debug == 0 ? BINARY_TYPE : RT__TEXT_TYPE;
+    res->content_type = debug == 0 ? RT__BINARY_TYPE : RT__TEXT_TYPE;
     if (debug == 0)
         snprintf(res->disposition, sizeof res->disposition, "attachment; filename=\"%s%s\"", name, suffix);
 }
 
-/* Whether the peer is there still after that time. */
-static bool wait_for(uint32_t seconds, const struct rt_debug_request *req, FILE *out, struct rt_debug_response *res)
+bool rt__pprof_wait(uint64_t ns, const char *what, const struct rt_debug_request *req, FILE *out,
+                    struct rt_debug_response *res)
 {
-    if (rt__profile_wait(seconds * NS_PER_S, req->peer_fd > 0 ? req->peer_fd : -1))
+    if (rt__profile_wait(ns, req->peer_fd > 0 ? req->peer_fd : -1))
         return true;
-    fail(out, res, 503, "the profile was ended early: the client has gone, or the server is stopping");
+    rt__pprof_fail(out, res, 503, "the %s was ended early: the client has gone, or the server is stopping", what);
     return false;
 }
 
@@ -73,7 +71,7 @@ static void write_profile(const struct rt__profile *p, int debug, FILE *out, str
     struct rt__bytes bytes = {.data = NULL};
     if (p->failed || rt__profile_render(p, debug, &bytes) != 0 || bytes.failed) {
         rt__bytes_release(&bytes);
-        fail(out, res, 500, "failed to collect profile");
+        rt__pprof_fail(out, res, 500, "failed to collect profile");
         return;
     }
     res->body = bytes.data;
@@ -105,8 +103,8 @@ static void answer_difference(const struct rt__profile_entry *entry, uint32_t se
     struct rt__profile before;
     collect(entry, &before);
     if (before.failed) {
-        fail(out, res, 500, "failed to collect profile");
-    } else if (wait_for(seconds, req, out, res)) {
+        rt__pprof_fail(out, res, 500, "failed to collect profile");
+    } else if (rt__pprof_wait(seconds * NS_PER_S, "profile", req, out, res)) {
         struct rt__profile after, difference;
         collect(entry, &after);
         rt__profile_begin(&difference, entry->kind);
@@ -124,11 +122,11 @@ void rt__pprof_answer(const struct rt__profile_entry *entry, const struct rt__pp
                       const struct rt_debug_request *req, FILE *out, struct rt_debug_response *res)
 {
     if (params->seconds > 0 && params->debug != 0) {
-        fail(out, res, 400, "seconds and debug params are incompatible");
+        rt__pprof_fail(out, res, 400, "seconds and debug params are incompatible");
         return;
     }
     announce(res, entry->kind->name, params->seconds > 0 ? "-delta" : "", params->debug);
-    if (is_method(req, "HEAD"))
+    if (rt__pprof_is_method(req, "HEAD"))
         return;
     if (params->seconds > 0)
         answer_difference(entry, params->seconds, req, out, res);
@@ -142,7 +140,7 @@ void rt__page_pprof_named(const struct rt_debug_request *req, FILE *out, struct 
     size_t before = strlen("/debug/pprof/");
     const struct rt__profile_entry *entry = rt__profile_named(req->path + before, req->path_len - before);
     if (!entry)
-        fail(out, res, 404, "Unknown profile");
+        rt__pprof_fail(out, res, 404, "Unknown profile");
     else if (read_params(req, &params, out, res))
         rt__pprof_answer(entry, &params, req, out, res);
 }
@@ -155,18 +153,18 @@ static void take_cpu_profile(uint32_t seconds, const struct rt_debug_request *re
     struct rt__profile p;
     int error = rt__cpu_profile_begin();
     if (error != 0) {
-        fail(out, res, 500, "Could not enable CPU profiling: %s",
-             error == -EBUSY ? "cpu profiling already in use" : strerror(-error));
+        rt__pprof_fail(out, res, 500, "Could not enable CPU profiling: %s",
+                       error == -EBUSY ? "cpu profiling already in use" : strerror(-error));
         return;
     }
-    bool is_whole = wait_for(seconds, req, out, res);
+    bool is_whole = rt__pprof_wait(seconds * NS_PER_S, "profile", req, out, res);
     error = rt__cpu_profile_end(&p); /* of a profile that nobody reads, too */
     if (error == 0) {
         if (is_whole)
             write_profile(&p, 0, out, res);
         rt__profile_release(&p);
     } else if (is_whole) {
-        fail(out, res, 500, "Could not finish CPU profiling: the program itself has ended it");
+        rt__pprof_fail(out, res, 500, "Could not finish CPU profiling: the program itself has ended it");
     }
 }
 
@@ -176,7 +174,7 @@ void rt__page_pprof_profile(const struct rt_debug_request *req, FILE *out, struc
     if (!read_params(req, &params, out, res))
         return;
     announce(res, "profile", "", 0);
-    if (!is_method(req, "HEAD"))
+    if (!rt__pprof_is_method(req, "HEAD"))
         take_cpu_profile(params.seconds > 0 ? params.seconds : PROFILE_SECONDS, req, out, res);
 }
 
@@ -188,7 +186,7 @@ void rt__page_pprof_cmdline(const struct rt_debug_request *req, FILE *out, struc
     char *text = rt__cmdline(&len);
     (void)req;
     if (!text)
-        fail(out, res, 500, "the command line cannot be read");
+        rt__pprof_fail(out, res, 500, "the command line cannot be read");
     else
         fwrite(text, 1, len > 0 ? len - 1 : 0, out); /* between arguments there is a NUL, behind the last none */
     free(text);
@@ -229,14 +227,14 @@ static void write_symbols(struct rt__symbols *symbols, const char *text, size_t 
 /* The count says only that there are names: pprof asks without an address first and looks whether it is 0. */
 void rt__page_pprof_symbol(const struct rt_debug_request *req, FILE *out, struct rt_debug_response *res)
 {
-    bool is_post = is_method(req, "POST");
+    bool is_post = rt__pprof_is_method(req, "POST");
     size_t len = is_post ? req->body_len : req->query_len;
     struct rt__symbols *symbols = NULL;
-    bool needs_symbols = len > 0 && !is_method(req, "HEAD");
+    bool needs_symbols = len > 0 && !rt__pprof_is_method(req, "HEAD");
     if (needs_symbols)
         symbols = rt__symbols_open();
     if (needs_symbols && !symbols) {
-        fail(out, res, 500, "there is no memory to look symbols up");
+        rt__pprof_fail(out, res, 500, "there is no memory to look symbols up");
         return;
     }
     fputs("num_symbols: 1\n", out);

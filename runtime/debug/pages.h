@@ -2,8 +2,8 @@
  *
  * A page writes its body to out and leaves the response as it found it (200, the content type of
  * its route), or calls rt__page_fail once, before it has written anything. One that has its body in memory
- * from malloc already puts that into the response instead. Pages may take their time and allocate; they hold no
- * lock of the runtime while they write. To a HEAD request they answer as to GET; the body is thrown away.
+ * from malloc already, or in a file, puts that into the response instead. Pages may take their time and allocate; they
+ * hold no lock of the runtime while they write. To a HEAD request they answer as to GET; the body is thrown away.
  */
 #ifndef RT_DEBUG_PAGES_H
 #define RT_DEBUG_PAGES_H
@@ -24,9 +24,9 @@ rt__page rt__page_gctrace;
 /* page_actions.c: those that do something */
 rt__page rt__action_gc, rt__action_settings;
 
-/* pprof_index.c, page_pprof.c: below /debug/pprof/. Their errors are in a form of their own. */
+/* pprof_index.c, page_pprof.c, page_trace.c: below /debug/pprof/. Their errors are in a form of their own. */
 rt__page rt__page_pprof_index, rt__page_pprof_cmdline, rt__page_pprof_profile, rt__page_pprof_symbol,
-    rt__page_pprof_named;
+    rt__page_pprof_trace, rt__page_pprof_named;
 
 /* The program's arguments as the kernel keeps them, each with its NUL behind it, malloc'd; NULL when they cannot be
  * read (page_stats.c). */

@@ -23,6 +23,10 @@ static const struct row others[] = {
      "CPU profile over the seconds of the parameter of that name, 30 without it. Look at the file with go tool pprof."},
     {"symbol", 0,
      "The functions at given addresses. They stand in the query of a GET or in the body of a POST, separated by +."},
+    {"trace", 0,
+     "What every thread did over the seconds of the parameter of that name, 1 without it. Look at the file with go "
+     "tool "
+     "trace; with ?format=chrome it is for Perfetto."},
 };
 
 #define ROWS_MAX 32

@@ -14,6 +14,7 @@
 #define SECONDS_MAX 3600
 #define TEXT(number) TEXT_OF(number)
 #define TEXT_OF(number) #number
+#define TOO_LONG "invalid value for \"seconds\" - must be at most " TEXT(SECONDS_MAX)
 
 /* Plain digits as a number, which stops growing past what any parameter takes; -1 for anything else. */
 static int64_t read_number(const char *text)
@@ -46,7 +47,7 @@ static const char *set_param(struct rt__pprof_params *params, enum param which, 
         if (n <= 0)
             return "invalid value for \"seconds\" - must be a positive integer";
         if (n > SECONDS_MAX)
-            return "invalid value for \"seconds\" - must be at most " TEXT(SECONDS_MAX);
+            return TOO_LONG;
         params->seconds = (uint32_t)n;
     } else if (which == DEBUG) {
         if (n < 0 || n > 2)
@@ -78,6 +79,74 @@ const char *rt__pprof_read_params(const char *query, size_t len, struct rt__ppro
     }
     return wrong;
 }
+
+/* ---- the trace -------------------------------------------------------------------------------------- */
+
+#define NS_PER_S UINT64_C(1000000000)
+
+/* Decimal digits with or without a fraction, of which what is below 1 ns is left out; 0 for anything else. Stops
+ * growing past the longest. */
+static uint64_t read_seconds(const char *text)
+{
+    size_t whole = strspn(text, "0123456789");
+    const char *fraction = text + whole + (text[whole] == '.');
+    size_t digits = strspn(fraction, "0123456789");
+    uint64_t ns = 0, digit_ns = NS_PER_S;
+    if (fraction[digits] != '\0' || whole + (fraction == text + whole ? 0 : digits) == 0)
+        return 0;
+    for (; whole > 0; whole--, text++) {
+        if (ns <= SECONDS_MAX * NS_PER_S)
+            ns = ns * 10 + (uint64_t)(*text - '0') * NS_PER_S;
+    }
+    for (; digits > 0; digits--, fraction++) {
+        digit_ns /= 10;
+        ns += (uint64_t)(*fraction - '0') * digit_ns;
+    }
+    return ns;
+}
+
+static const char *set_trace_seconds(struct rt__pprof_trace_params *params, const char *text)
+{
+    params->ns = read_seconds(text);
+    if (params->ns == 0)
+        return "invalid value for \"seconds\" - must be a positive number";
+    return params->ns > SECONDS_MAX * NS_PER_S ? TOO_LONG : NULL;
+}
+
+static const char *set_trace_format(struct rt__pprof_trace_params *params, const char *text)
+{
+    bool is_chrome = strcmp(text, "chrome") == 0;
+    if (!is_chrome && strcmp(text, "go") != 0)
+        return "invalid value for \"format\" - must be go or chrome";
+    params->format = is_chrome ? RT__TRACE_CHROME : RT__TRACE_GO;
+    return NULL;
+}
+
+const char *rt__pprof_read_trace_params(const char *query, size_t len, struct rt__pprof_trace_params *out)
+{
+    static const struct {
+        const char *name;
+        const char *(*set)(struct rt__pprof_trace_params *params, const char *text);
+    } known[] = {{"seconds", set_trace_seconds}, {"format", set_trace_format}};
+    bool seen[sizeof known / sizeof known[0]] = {false};
+    struct rt__form form;
+    const char *wrong = NULL;
+    int more;
+    *out = (struct rt__pprof_trace_params){.ns = NS_PER_S, .format = RT__TRACE_GO}; /* Go's */
+    rt__form_begin(&form, query, len);
+    while (!wrong && (more = rt__form_next(&form)) != 0) {
+        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+            if (seen[i] || strcmp(form.name, known[i].name) != 0)
+                continue;
+            seen[i] = true;
+            if (more < 0 || form.value[0] != '\0') /* an empty one is none */
+                wrong = known[i].set(out, more > 0 ? form.value : "");
+        }
+    }
+    return wrong;
+}
+
+/* ---- addresses -------------------------------------------------------------------------------------- */
 
 static int digit_of(char c)
 {

@@ -80,11 +80,11 @@ class Pprof(AppCase):
             self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "text/html; charset=utf-8"))
             rows = re.findall(r"<td>(\d+)</td><td><a href='[^']*'>(\w+)</a>", answer.text)
             counts = {name: count for count, name in rows}
-            self.assertEqual(list(counts), sorted(NAMES + ("cmdline", "profile", "symbol")))
+            self.assertEqual(list(counts), sorted(NAMES + ("cmdline", "profile", "symbol", "trace")))
             # Two loops, a writer, a worker and the profiles' own.
             self.assertGreaterEqual(int(counts["goroutine"]), 5)
             for name, link in re.findall(r"<a href='/debug/pprof/(\w+)(\?[^']*)'", answer.text):
-                if name not in ("profile", "cmdline"):
+                if name not in ("profile", "cmdline", "trace"):
                     self.assertEqual(self.app.get("/debug/pprof/%s%s" % (name, link)).status, 200)
 
     def test_a_heap_profile_is_a_gzipped_file(self):
@@ -150,7 +150,6 @@ class Pprof(AppCase):
 
     def test_what_cannot_be_had_is_told_as_go_tells_it(self):
         self.refused("nosuch", 404, "Unknown profile")
-        self.refused("trace", 404, "Unknown profile")
         wrong = 'invalid value for "seconds" - must be a positive integer'
         for path in ("heap?seconds=0", "heap?seconds=x", "profile?seconds=-1", "profile?seconds=1m"):
             self.refused(path, 400, wrong)

@@ -29,12 +29,18 @@ void fuzz_debug(const uint8_t *data, size_t size)
     const char *text = (const char *)data;
     struct rt__pprof_params params;
     const char *wrong = rt__pprof_read_params(text, size, &params);
+    struct rt__pprof_trace_params trace;
     uintptr_t address = 0;
 
     if (wrong != NULL)
         is_one_sentence(wrong);
     else
         fuzz_require(params.debug >= 0 && params.seconds <= 3600);
+    wrong = rt__pprof_read_trace_params(text, size, &trace);
+    if (wrong != NULL)
+        is_one_sentence(wrong);
+    else
+        fuzz_require(trace.ns > 0 && trace.ns <= UINT64_C(3600000000000));
     if (rt__pprof_read_address(text, size, &address))
         fuzz_require(address != 0);
     try_settings(text, size, 0);

@@ -95,8 +95,8 @@ static const char *const names[] = {"allocs", "block", "goroutine", "heap", "mut
 static void the_index_links_every_profile_with_its_count(void **state)
 {
     static const char *const paths[] = {"/debug/pprof/", "/debug/pprof"};
-    static const char *const all[] = {"allocs", "block",   "cmdline", "goroutine",   "heap",
-                                      "mutex",  "profile", "symbol",  "threadcreate"};
+    static const char *const all[] = {"allocs", "block",   "cmdline", "goroutine",    "heap",
+                                      "mutex",  "profile", "symbol",  "threadcreate", "trace"};
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         get(paths[i], "x=1");
@@ -142,7 +142,7 @@ static void a_profile_is_a_file_for_pprof_and_text_for_people(void **state)
 static void what_is_no_profile_is_unknown(void **state)
 {
     static const char *const paths[] = {"/debug/pprof/nosuch", "/debug/pprof/heap/",    "/debug/pprof/Heap",
-                                        "/debug/pprof/hea",    "/debug/pprof/heap\0",   "/debug/pprof/trace",
+                                        "/debug/pprof/hea",    "/debug/pprof/heap\0",   "/debug/pprof/trace/",
                                         "/debug/pprof//heap",  "/debug/pprof/cmdline/x"};
     (void)state;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
@@ -408,6 +408,8 @@ static void profiles_and_symbols_are_slow_and_nothing_else(void **state)
     } rows[] = {
         {"GET", "/debug/pprof/heap", true},
         {"GET", "/debug/pprof/profile", true},
+        {"GET", "/debug/pprof/trace", true},
+        {"HEAD", "/debug/pprof/trace", false},
         {"GET", "/debug/pprof/goroutine", true},
         {"GET", "/debug/pprof/symbol", true},
         {"POST", "/debug/pprof/symbol", true},

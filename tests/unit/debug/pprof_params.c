@@ -46,6 +46,73 @@ static void parameters_are_read_and_those_of_others_are_passed_over(void **state
     assert_null(rt__pprof_read_params(NULL, 0, &params));
 }
 
+static void a_trace_takes_seconds_with_a_fraction_and_a_format(void **state)
+{
+    static const struct {
+        const char *query;
+        uint64_t ns;
+        enum rt__trace_format format;
+    } rows[] = {
+        {"", 1000000000, RT__TRACE_GO},
+        {"seconds=2", 2000000000, RT__TRACE_GO},
+        {"seconds=0.5&format=chrome", 500000000, RT__TRACE_CHROME},
+        {"seconds=.25&format=go", 250000000, RT__TRACE_GO},
+        {"seconds=7.", 7000000000, RT__TRACE_GO},
+        {"seconds=0.0000000019", 1, RT__TRACE_GO},
+        {"seconds=003600.000", 3600000000000, RT__TRACE_GO},
+        {"seconds=3600", 3600000000000, RT__TRACE_GO},
+        {"seconds=&format=", 1000000000, RT__TRACE_GO},
+        {"format=chrome&format=x&seconds=3&seconds=y", 3000000000, RT__TRACE_CHROME},
+        {"debug=x&gc=y&Format=z", 1000000000, RT__TRACE_GO},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rt__pprof_trace_params params;
+        const char *wrong = rt__pprof_read_trace_params(rows[i].query, strlen(rows[i].query), &params);
+        if (wrong || params.ns != rows[i].ns || params.format != rows[i].format)
+            fail_msg("%s: %s, %llu ns, format %d", rows[i].query, wrong ? wrong : "good", (unsigned long long)params.ns,
+                     (int)params.format);
+    }
+    struct rt__pprof_trace_params params;
+    assert_null(rt__pprof_read_trace_params(NULL, 0, &params));
+}
+
+static void what_a_trace_does_not_take_is_named(void **state)
+{
+    static const char positive[] = "invalid value for \"seconds\" - must be a positive number",
+                      at_most[] = "invalid value for \"seconds\" - must be at most 3600",
+                      format[] = "invalid value for \"format\" - must be go or chrome";
+    static const struct {
+        const char *query, *wrong;
+    } rows[] = {
+        {"seconds=0", positive},
+        {"seconds=0.0", positive},
+        {"seconds=.", positive},
+        {"seconds=-1", positive},
+        {"seconds=+1", positive},
+        {"seconds=1s", positive},
+        {"seconds=1.5.5", positive},
+        {"seconds=1e3", positive},
+        {"seconds=inf", positive},
+        {"seconds=%", positive},
+        {"seconds=0.0000000001", positive},
+        {"seconds=3600.000000001", at_most},
+        {"seconds=3601", at_most},
+        {"seconds=99999999999999999999999999999999", at_most},
+        {"format=json", format},
+        {"format=Go", format},
+        {"format=%zz", format},
+        {"format=x&seconds=y", format},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rt__pprof_trace_params params;
+        const char *wrong = rt__pprof_read_trace_params(rows[i].query, strlen(rows[i].query), &params);
+        if (!wrong || strcmp(wrong, rows[i].wrong) != 0)
+            fail_msg("%s: %s", rows[i].query, wrong ? wrong : "good");
+    }
+}
+
 static void a_parameter_that_cannot_be_read_is_named(void **state)
 {
     static const struct {
@@ -107,6 +174,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_are_read_and_those_of_others_are_passed_over),
+        cmocka_unit_test(a_trace_takes_seconds_with_a_fraction_and_a_format),
+        cmocka_unit_test(what_a_trace_does_not_take_is_named),
         cmocka_unit_test(a_parameter_that_cannot_be_read_is_named),
         cmocka_unit_test(addresses_are_hexadecimal_or_decimal),
     };

@@ -2,8 +2,9 @@
  *
  * Reading order: config/ (what was asked), store/ (where the data is), server/ (event loops), web/
  * (requests and answers), work/ (what takes too long for a loop), auth/ (who asks), rooms/ and
- * bookings/ (what this application is about), health/; routes.c lists the interface. Exit status: 0 after a clean stop,
- * 1 when it cannot run, 2 on a malformed flag. The runtime's own variables were checked before main began.
+ * bookings/ (what this application is about), health/, snapshot/ (what it did just now); routes.c lists the interface.
+ * Exit status: 0 after a clean stop, 1 when it cannot run, 2 on a malformed flag. The runtime's own variables were
+ * checked before main began.
  */
 #include "app/auth/auth.h"
 #include "app/config/config.h"
@@ -13,6 +14,7 @@
 #include "app/server/address.h"
 #include "app/server/server.h"
 #include "app/server/signals.h"
+#include "app/snapshot/snapshot.h"
 #include "app/store/store.h"
 #include "app/workers/work.h"
 #include "cruntime.h"
@@ -85,7 +87,9 @@ static int serve_with_auth(const struct config *config, bool reseed, struct serv
                             .allowed_origins = config->allowed_origins,
                             .static_folder = config->static_folder,
                             .admit = auth_admit,
-                            .auth = auth};
+                            .auth = auth,
+                            .snapshots = options->snapshots,
+                            .slow_request_ms = (int64_t)config->slow_request_ms};
     int result = -1;
 
     options->site = &site;
@@ -126,6 +130,23 @@ static int serve_with_debug(const struct config *config, bool reseed, struct ser
     return result;
 }
 
+/* First and last: requests that turn out slow ask for snapshots until the last loop is gone. */
+static int serve_with_snapshots(const struct config *config, bool reseed, struct server_options *options,
+                                struct failure *err)
+{
+    struct snapshot_options snapshots = {.is_on = config->flight_recorder,
+                                         .file = config->flight_recorder_file,
+                                         .bytes = config->flight_recorder_bytes,
+                                         .seconds = config->flight_recorder_seconds};
+    int result;
+
+    if (snapshots_start(&snapshots, &options->snapshots, err) != 0)
+        return -1;
+    result = serve_with_debug(config, reseed, options, err);
+    snapshots_stop(options->snapshots);
+    return result;
+}
+
 /* The port is taken first: an app that was started twice by mistake then ends before it has touched
  * the database. Connections that come meanwhile wait in the kernel's queue. */
 static int serve(const struct config *config, const struct address *address, bool reseed, struct failure *err)
@@ -140,7 +161,7 @@ static int serve(const struct config *config, const struct address *address, boo
         return failure_set(err, "out of memory");
     if (signals_open(&options.stop_fd, err) == 0 && address_listen(address, fds, loops, &options.port, err) == 0 &&
         (config->access_log == NULL || access_log_check(config->access_log, err) == 0))
-        result = serve_with_debug(config, reseed, &options, err);
+        result = serve_with_snapshots(config, reseed, &options, err);
     free(fds);
     return result;
 }

@@ -151,7 +151,9 @@ static void login_run(struct work_item *item)
 {
     struct login *login = (struct login *)item;
 
+    rt_trace_region_begin("auth");
     login->matches = password_matches(login->password, login->hash);
+    rt_trace_region_end();
 }
 
 static void login_done(struct work_item *item)
@@ -234,7 +236,9 @@ static void signup_run(struct work_item *item)
 {
     struct signup *signup = (struct signup *)item;
 
+    rt_trace_region_begin("auth");
     signup->hashed = password_hash(signup->password, signup->hash) == 0;
+    rt_trace_region_end();
 }
 
 static void on_added(void *arg, struct store_result result)

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define CONFIG_SECRET_BYTES 32
 
@@ -26,6 +27,11 @@ struct config {
     char *static_folder;   /* "static": what /imgs serves; NULL: not given */
     char *access_log;      /* a file; NULL: no log */
     bool overbooking;      /* a room may be booked any number of times on a day */
+    bool flight_recorder;
+    char *flight_recorder_file;       /* what snapshots are written to */
+    uint64_t flight_recorder_bytes;   /* the most that it takes; 0: not given, the runtime's choice */
+    uint64_t flight_recorder_seconds; /* how far it looks back; 0: not given, the runtime's choice */
+    uint64_t slow_request_ms;         /* a request that takes so long leaves a snapshot; 0: none does */
 };
 
 /* config_load - the configuration that flags ask for. Returns 0, or -1 with *err filled and

@@ -22,7 +22,9 @@ static const struct flag {
     {"--dsn", "DSN", "a path, sqlite:PATH, postgres://... or libpq's key=value", FIELD(dsn),
      "database: a path, sqlite:PATH, postgres://... or libpq's key=value (default coworking.db)"},
     {"--config", "FILE", "the path of a JSON file", FIELD(config),
-     "read a JSON file with dsn, listen, allowed_origins, secret_key, overbooking, static, access_log; flags win"},
+     "read a JSON file with dsn, listen, allowed_origins, secret_key, overbooking, static, access_log, "
+     "flight_recorder, "
+     "flight_recorder_file, flight_recorder_bytes, flight_recorder_seconds, slow_request_ms; flags win"},
     {"--static", "DIR", "the path of a folder", FIELD(static_folder),
      "folder that /imgs serves (default imgs beside the program, or else the installed one)"},
     {"--access-log", "FILE", "the path of a file", FIELD(access_log),

@@ -17,6 +17,7 @@ struct server_options {
     struct store *store;
     struct work *work;
     struct work *debug_work; /* for profiles */
+    struct snapshots *snapshots;
     const struct web_site *site;
     const char *access_log; /* a file; NULL: none */
 };

@@ -1,4 +1,4 @@
-/* signals.h - SIGINT and SIGTERM, as something that an event loop can wait for. */
+/* signals.h - SIGINT, SIGTERM and SIGUSR2, as something that can be waited for. */
 #ifndef APP_SERVER_SIGNALS_H
 #define APP_SERVER_SIGNALS_H
 
@@ -9,7 +9,10 @@
  * sends it does not want to wait for the drain. Returns 0, or -1 with *err filled. */
 int signals_open(int *fd, struct failure *err);
 
-/* signals_block_here - the calling thread is not disturbed by those two. */
+/* signals_count_usr2 - from now on each SIGUSR2 adds 1 to that eventfd, which must not block; -1: they are ignored. */
+void signals_count_usr2(int fd);
+
+/* signals_block_here - the calling thread is not disturbed by those three. */
 void signals_block_here(void);
 
 #endif

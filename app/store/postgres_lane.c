@@ -48,11 +48,12 @@ static void finish(struct postgres_lane *lane, struct postgres_op *op, struct st
     bool is_borrowing = op->is_borrowing; /* its query may start it again, or its request end */
 
     op->rows = NULL;
+    rt_trace_task_end(op->behalf.task);
     if (!lane->is_closing) {
-        const struct rt_labels *before = rt_labels_set(op->labels);
+        struct behalf before = behalf_set((struct behalf){op->behalf.labels, op->whole});
 
         op->query->finish(op, result, result.status == STORE_OK ? rows : NULL);
-        rt_labels_set(before);
+        behalf_set(before);
     }
     if (!is_borrowing)
         PQclear(rows);
@@ -144,7 +145,14 @@ static bool send_group(struct postgres_lane *lane)
 
 void postgres_lane_send(struct postgres_lane *lane)
 {
-    if (!postgres_lane_is_up(lane) || lane->sent.first != NULL || lane->queued.first == NULL || send_group(lane))
+    bool is_sent;
+
+    if (!postgres_lane_is_up(lane) || lane->sent.first != NULL || lane->queued.first == NULL)
+        return;
+    rt_trace_region_begin("database"); /* of no task: a group is several requests' */
+    is_sent = send_group(lane);
+    rt_trace_region_end();
+    if (is_sent)
         return;
     lane->is_broken = true;
     if (lane->is_closing)
@@ -311,7 +319,8 @@ static void run_now(struct postgres_lane *lane)
 void postgres_lane_submit(struct postgres_lane *lane, struct postgres_op *op)
 {
     op->lane = lane;
-    op->labels = rt_labels_get();
+    op->whole = rt_trace_task_get();
+    op->behalf = behalf_part("database");
     op->queued_at_ms = h2o_now(lane->loop);
     op->sequence = lane->sequence++;
     for (int i = 0; i < op->query->params; i++) {

@@ -2,6 +2,7 @@
 #ifndef APP_STORE_POSTGRES_QUERY_H
 #define APP_STORE_POSTGRES_QUERY_H
 
+#include "app/behalf.h"
 #include "app/store/store.h"
 
 #include <libpq-fe.h>
@@ -72,7 +73,8 @@ struct postgres_op {
         store_bookings_done bookings;
     } done;
     void *arg;
-    const struct rt_labels *labels; /* of whoever asked: the callback runs under them */
+    struct behalf behalf; /* of the operation; its task lasts until the answer is there */
+    rt_task whole;        /* the task that asked for it, on whose behalf the callback runs */
     const char *params[POSTGRES_PARAMS_MAX];
     PGresult *rows;        /* what has come; counts only once the group is committed */
     int row;               /* which of them is this operation's */

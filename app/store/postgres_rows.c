@@ -92,8 +92,10 @@ void postgres_finish_rooms(struct postgres_op *op, struct store_result result, c
     size_t n = count(rows);
     struct store_room *rooms = n != 0 ? rt_scope_alloc(op->scope, n * sizeof(*rooms)) : NULL;
 
+    rt_trace_region_begin("database");
     for (size_t i = 0; i < n; i++)
         take_room(rows, (int)i, op->scope, &rooms[i]);
+    rt_trace_region_end();
     op->done.rooms(op->arg, result, rooms, n);
 }
 
@@ -101,10 +103,12 @@ void postgres_finish_room(struct postgres_op *op, struct store_result result, co
 {
     struct store_room *room = NULL;
 
+    rt_trace_region_begin("database");
     if (has_row(&result, rows)) {
         room = rt_scope_alloc(op->scope, sizeof(*room));
         take_room(rows, 0, op->scope, room);
     }
+    rt_trace_region_end();
     op->done.room(op->arg, result, room);
 }
 
@@ -113,12 +117,14 @@ void postgres_finish_photos(struct postgres_op *op, struct store_result result, 
     const char **urls = NULL;
     size_t n = 0;
 
+    rt_trace_region_begin("database");
     if (has_row(&result, rows) && !PQgetisnull(rows, 0, 0)) {
         n = count(rows);
         urls = rt_scope_alloc(op->scope, n * sizeof(*urls));
         for (size_t i = 0; i < n; i++)
             take_texts(rows, (int)i, op->scope, 1, &urls[i]);
     }
+    rt_trace_region_end();
     op->done.photos(op->arg, result, urls, n);
 }
 
@@ -127,11 +133,13 @@ void postgres_finish_user(struct postgres_op *op, struct store_result result, co
     struct store_user *user = NULL;
     const char *texts[TEXTS_MAX];
 
+    rt_trace_region_begin("database");
     if (has_row(&result, rows)) {
         user = rt_scope_alloc(op->scope, sizeof(*user));
         take_texts(rows, 0, op->scope, 4, texts);
         *user = (struct store_user){.id = texts[0], .email = texts[1], .username = texts[2], .password = texts[3]};
     }
+    rt_trace_region_end();
     op->done.user(op->arg, result, user);
 }
 
@@ -140,8 +148,10 @@ void postgres_finish_bookings(struct postgres_op *op, struct store_result result
     size_t n = count(rows);
     struct store_booking *bookings = n != 0 ? rt_scope_alloc(op->scope, n * sizeof(*bookings)) : NULL;
 
+    rt_trace_region_begin("database");
     for (size_t i = 0; i < n; i++)
         take_booking(rows, (int)i, op->scope, &bookings[i]);
+    rt_trace_region_end();
     op->done.bookings(op->arg, result, bookings, n);
 }
 
@@ -149,10 +159,12 @@ void postgres_finish_booking(struct postgres_op *op, struct store_result result,
 {
     struct store_booking *booking = NULL;
 
+    rt_trace_region_begin("database");
     if (has_row(&result, rows)) {
         booking = rt_scope_alloc(op->scope, sizeof(*booking));
         take_booking(rows, 0, op->scope, booking);
     }
+    rt_trace_region_end();
     op->done.booking(op->arg, result, booking);
 }
 

@@ -88,6 +88,13 @@ static void *next_slot(struct rt_scope *scope, void **array, size_t n, size_t si
     return (char *)*array + n * size;
 }
 
+/* Whoever begins a read finishes it, before its callback is called. */
+static sqlite3_stmt *begin(struct sqlite_session *session, enum sqlite_read which)
+{
+    rt_trace_region_begin("database");
+    return session->reads[which];
+}
+
 /* Ends the statement's read transaction. The message is taken before, it dies with the reset. */
 static struct store_result finish(struct sqlite_session *session, sqlite3_stmt *statement, int rc, char *buf,
                                   size_t size)
@@ -99,6 +106,7 @@ static struct store_result finish(struct sqlite_session *session, sqlite3_stmt *
         result = (struct store_result){STORE_FAILED, buf};
     }
     sqlite3_reset(statement);
+    rt_trace_region_end();
     return result;
 }
 
@@ -108,7 +116,7 @@ void sqlite_list_rooms(struct store_session *base, struct rt_scope *scope, const
                        void *arg)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
-    sqlite3_stmt *statement = session->reads[day != NULL ? READ_ROOMS_ON : READ_ROOMS];
+    sqlite3_stmt *statement = begin(session, day != NULL ? READ_ROOMS_ON : READ_ROOMS);
     struct store_result result;
     char message[MESSAGE_SIZE];
     void *rooms = NULL;
@@ -129,7 +137,7 @@ void sqlite_get_room(struct store_session *base, struct rt_scope *scope, const c
                      void *arg)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
-    sqlite3_stmt *statement = session->reads[READ_ROOM];
+    sqlite3_stmt *statement = begin(session, READ_ROOM);
     struct store_room *room = NULL;
     struct store_result result;
     char message[MESSAGE_SIZE];
@@ -151,7 +159,7 @@ void sqlite_list_photos(struct store_session *base, struct rt_scope *scope, cons
                         void *arg)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
-    sqlite3_stmt *statement = session->reads[READ_PHOTOS];
+    sqlite3_stmt *statement = begin(session, READ_PHOTOS);
     struct store_result result;
     char message[MESSAGE_SIZE];
     void *urls = NULL;
@@ -166,7 +174,7 @@ void sqlite_list_photos(struct store_session *base, struct rt_scope *scope, cons
     result = finish(session, statement, rc, message, sizeof(message));
     /* No photos: is the room there at all? Asked second because nearly every room has photos. */
     if (result.status == STORE_OK && n == 0) {
-        statement = session->reads[READ_ROOM_EXISTS];
+        statement = begin(session, READ_ROOM_EXISTS);
         sqlite3_bind_text(statement, 1, room_id, -1, SQLITE_STATIC);
         rc = sqlite3_step(statement);
         result = finish(session, statement, rc, message, sizeof(message));
@@ -182,7 +190,7 @@ void sqlite_find_user(struct store_session *base, struct rt_scope *scope, const 
                       void *arg)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
-    sqlite3_stmt *statement = session->reads[READ_USER];
+    sqlite3_stmt *statement = begin(session, READ_USER);
     struct store_user *user = NULL;
     struct store_result result;
     char message[MESSAGE_SIZE];
@@ -218,7 +226,7 @@ void sqlite_list_bookings(struct store_session *base, struct rt_scope *scope, co
                           size_t limit, store_bookings_done done, void *arg)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
-    sqlite3_stmt *statement = session->reads[READ_BOOKINGS];
+    sqlite3_stmt *statement = begin(session, READ_BOOKINGS);
     struct store_result result;
     char message[MESSAGE_SIZE];
     void *bookings = NULL;
@@ -240,7 +248,7 @@ void sqlite_get_booking(struct store_session *base, struct rt_scope *scope, cons
                         store_booking_done done, void *arg)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
-    sqlite3_stmt *statement = session->reads[READ_BOOKING];
+    sqlite3_stmt *statement = begin(session, READ_BOOKING);
     struct store_booking *booking = NULL;
     struct store_result result;
     char message[MESSAGE_SIZE];
@@ -261,7 +269,7 @@ void sqlite_get_booking(struct store_session *base, struct rt_scope *scope, cons
 
 enum store_status sqlite_read_anything(struct sqlite_session *session, char *message, size_t size)
 {
-    sqlite3_stmt *statement = session->reads[READ_ANYTHING];
+    sqlite3_stmt *statement = begin(session, READ_ANYTHING);
 
     return finish(session, statement, sqlite3_step(statement), message, size).status;
 }

@@ -137,13 +137,14 @@ static void on_results(h2o_multithread_receiver_t *receiver, h2o_linklist_t *mes
             struct sqlite_write *next = write->next; /* the callback may end the write's scope */
             char *message = write->message;
 
-            rt_labels_set(write->labels);
+            rt_trace_task_end(write->behalf.task);
+            behalf_set((struct behalf){write->behalf.labels, write->whole});
             write->done(write->arg, (struct store_result){write->status, message != NULL ? message : ""});
             free(message);
             write = next;
         }
     }
-    rt_labels_set(NULL);
+    behalf_set(BEHALF_NOBODY);
 }
 
 void sqlite_outbox_open(struct sqlite_outbox *outbox, struct sqlite_writer *writer, h2o_multithread_queue_t *queue)
@@ -156,7 +157,8 @@ void sqlite_outbox_add(struct sqlite_outbox *outbox, struct sqlite_write *write)
 {
     write->outbox = outbox;
     write->message = NULL;
-    write->labels = rt_labels_get();
+    write->whole = rt_trace_task_get();
+    write->behalf = behalf_part("database");
     write->link = (h2o_multithread_message_t){{NULL, NULL}};
     append_one(&outbox->collected, write);
     outbox->collected_count++;
@@ -234,12 +236,17 @@ static int transact(struct sqlite_writer *writer, struct sqlite_write *first, st
     int rc = sqlite_apply_begin(&writer->apply);
 
     for (struct sqlite_write *write = first; rc == SQLITE_OK && write != end; write = write->next) {
-        rt_labels_set(write->labels);
+        behalf_set(write->behalf);
+        rt_trace_region_begin("database");
         rc = sqlite_apply_write(&writer->apply, write);
+        rt_trace_region_end();
     }
-    rt_labels_set(NULL); /* the commit is everybody's */
-    if (rc == SQLITE_OK)
+    behalf_set(BEHALF_NOBODY); /* the commit is everybody's */
+    if (rc == SQLITE_OK) {
+        rt_trace_region_begin("commit");
         rc = sqlite_apply_commit(&writer->apply);
+        rt_trace_region_end();
+    }
     return rc;
 }
 

@@ -6,6 +6,7 @@
 #ifndef APP_STORE_SQLITE_WRITER_H
 #define APP_STORE_SQLITE_WRITER_H
 
+#include "app/behalf.h"
 #include "app/store/store.h"
 
 #include <h2o.h>
@@ -29,7 +30,8 @@ struct sqlite_write {
     enum store_status status; /* the rest belongs to the writer; this it sets before the result is sent */
     char *message;            /* from malloc, or NULL; freed when the callback has run */
     struct sqlite_outbox *outbox;
-    const struct rt_labels *labels; /* of whoever asked: the write is made, and told of, under them */
+    struct behalf behalf; /* on which the write is made */
+    rt_task whole;        /* the task that asked for it, on whose behalf its callback runs */
     struct sqlite_write *next;
     h2o_multithread_message_t link; /* of the first of the results that are sent together */
 };

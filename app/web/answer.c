@@ -28,6 +28,7 @@ static const struct {
     [WEB_NO_TOKEN] = {401, "the jwt token is missing"},
     [WEB_BAD_TOKEN] = {401, "the jwt token is not valid"},
     [WEB_TOKEN_FAILED] = {500, "failure in generating the JWT token"},
+    [WEB_FORBIDDEN] = {403, "forbidden"},
     [WEB_ROOM_TAKEN] = {409, "room not available on the requested day"},
     [WEB_NO_OBJECT] = {404, "the object with the requested id is not found"},
     [WEB_NO_PAGE] = {404, "404 page not found"},
@@ -35,6 +36,8 @@ static const struct {
     [WEB_DB_FAILED] = {500, "generic db err"},
     [WEB_DB_AWAY] = {503, "generic db err"},
     [WEB_BUSY] = {503, "too many requests are waiting"},
+    [WEB_SNAPSHOT_OFF] = {409, "the flight recorder is off"},
+    [WEB_SNAPSHOT_FAILED] = {500, "the snapshot cannot be written"},
 };
 
 /* How soon a client that was told 503 should ask again. Lower invites a storm on a database that is
@@ -81,6 +84,13 @@ const char *web_reason(int status)
     }
 }
 
+/* The path without its query, in which there may be what nobody should keep. */
+static void log_failure(const h2o_req_t *h2o, int status)
+{
+    rt_trace_logf("status", "%d", status);
+    rt_trace_logf("path", "%.*s", (int)h2o->path_normalized.len, h2o->path_normalized.base);
+}
+
 /* length is content_length, or SIZE_MAX for an answer that has none. */
 static void send_whole(struct web_request *rq, int status, const char *content_type, h2o_iovec_t body, size_t length)
 {
@@ -96,8 +106,12 @@ static void send_whole(struct web_request *rq, int status, const char *content_t
     h2o->res.content_length = length;
     if (content_type != NULL)
         h2o_add_header(&h2o->pool, &h2o->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type, strlen(content_type));
+    if (status >= 400 && rt_trace_is_enabled())
+        log_failure(h2o, status);
+    rt_trace_region_begin("write");
     h2o_start_response(h2o, &generator);
     h2o_send(h2o, &body, head || body.len == 0 ? 0 : 1, H2O_SEND_STATE_FINAL);
+    rt_trace_region_end();
 }
 
 void web_answer(struct web_request *rq, int status, const char *content_type, const char *body, size_t len)

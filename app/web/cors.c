@@ -15,7 +15,8 @@ struct cors_filter {
     h2o_filter_t base;
     const char *origins;
     size_t origins_len;
-    bool h2o_words; /* h2o may answer by itself: on every path but "/", where all answers are ours */
+    bool is_fallback; /* of the path whose requests no handler gets: h2o has refused them while it read them */
+    bool h2o_words;   /* h2o may answer by itself: on every path but "/", where all answers are ours */
 };
 
 struct json_ostream {
@@ -75,6 +76,15 @@ static bool is_of_h2o(const h2o_filter_t *filter, const h2o_req_t *h2o)
                       memcmp(h2o->res.headers.entries[at].value.base, plain, sizeof(plain) - 1) == 0);
 }
 
+/* As each request that is answered is a task, those are as well, if one without length. */
+static void trace_refused(const h2o_req_t *h2o)
+{
+    rt_task task = rt_trace_task_begin("(unread)", 0);
+
+    rt_trace_logf("status", "%d", h2o->res.status);
+    rt_trace_task_end(task);
+}
+
 static void on_setup_ostream(h2o_filter_t *base, h2o_req_t *h2o, h2o_ostream_t **slot)
 {
     struct cors_filter *self = (struct cors_filter *)base;
@@ -85,17 +95,20 @@ static void on_setup_ostream(h2o_filter_t *base, h2o_req_t *h2o, h2o_ostream_t *
     h2o_add_header_by_str(&h2o->pool, headers, H2O_STRLIT("Access-Control-Allow-Methods"), 0, NULL,
                           H2O_STRLIT("GET, POST, OPTIONS, PUT, DELETE"));
     h2o_add_header_by_str(&h2o->pool, headers, H2O_STRLIT("Access-Control-Allow-Headers"), 0, NULL, H2O_STRLIT("*"));
+    if (self->is_fallback)
+        trace_refused(h2o);
     if (is_of_h2o(base, h2o))
         slot = replace_body(h2o, slot);
     h2o_setup_next_ostream(h2o, slot);
 }
 
-void web_cors(h2o_pathconf_t *pathconf, const char *allowed_origins)
+void web_cors(h2o_pathconf_t *pathconf, const char *allowed_origins, bool is_fallback)
 {
     struct cors_filter *self = (struct cors_filter *)h2o_create_filter(pathconf, sizeof(*self));
 
     self->base.on_setup_ostream = on_setup_ostream;
     self->origins = allowed_origins;
     self->origins_len = strlen(allowed_origins);
+    self->is_fallback = is_fallback;
     self->h2o_words = !h2o_memis(pathconf->path.base, pathconf->path.len, H2O_STRLIT("/"));
 }

@@ -47,6 +47,7 @@ yajl_gen web_json_begin(struct web_request *rq)
 {
     struct web_loop *loop = rq->loop;
 
+    rt_trace_region_begin("JSON"); /* until web_json_take */
     if (loop->json == NULL) {
         yajl_alloc_funcs functions = {json_malloc, json_realloc, json_free, NULL};
 
@@ -70,6 +71,7 @@ const char *web_json_take(struct web_request *rq, size_t *len)
     memcpy(copy, text, *len);
     if (*len > WRITER_KEPT_BYTES)
         web_json_end(rq->loop);
+    rt_trace_region_end();
     return copy;
 }
 

@@ -1,14 +1,15 @@
 /* mount.c - the application's h2o handlers: one finds the route and calls its handler, one stands
  * ahead of h2o's file handler on /imgs, so that its refusals are worded like all others.
  *
- * While a handler runs, its thread carries the label of the route, so that profiles can tell routes apart.
- * What goes on later in the request's name - a store's callback, a worker, the next piece of a stream -
- * does so as well: whoever puts it off keeps the labels with it. Labels have the pattern of a route, never a
- * path: sets of labels are kept for ever.
+ * While a handler runs, its thread works on behalf of the request (app/behalf.h): it carries the label of the route, so
+ * that profiles can tell routes apart, and the request's task, for traces. What goes on later in the request's name - a
+ * store's callback, a worker, the next piece of a stream - does so as well: whoever puts it off keeps the behalf with
+ * it. Labels and tasks are named by the pattern of a route, never by a path: names are kept for ever.
  *
  * OPTIONS is answered here for any path, before the routes: browsers ask it ahead of a request
  * (CORS), and all it needs are the headers that cors.c adds.
  */
+#include "app/behalf.h"
 #include "app/web/web.h"
 
 #include <limits.h>
@@ -19,11 +20,18 @@
 
 #define IMGS "/imgs"
 
+/* What requests are called in profiles and traces. */
+struct name {
+    char *text;
+    const struct rt_labels *labels;
+};
+
 struct mount {
     h2o_handler_t base;
     const struct web_site *site;
-    const struct rt_labels **labels; /* of each of the site's routes; NULL: this handler has none */
-    const struct rt_labels *other;   /* of all else that is answered here */
+    struct name *routes; /* each of the site's; NULL: this handler has none */
+    struct name options; /* OPTIONS of any path */
+    struct name other;   /* all else that is answered here */
 };
 
 /* Copies what the path held, so that it outlives h2o's memory while a store works on it. */
@@ -54,9 +62,19 @@ static bool is_method(const h2o_req_t *h2o, const char *name)
     return h2o_memis(h2o->method.base, h2o->method.len, name, strlen(name));
 }
 
+static bool is_admitted(struct web_request *rq, const struct web_site *site)
+{
+    bool is;
+
+    rt_trace_region_begin("auth");
+    is = site->admit(rq);
+    rt_trace_region_end();
+    return is;
+}
+
 static void answer_route(struct web_request *rq, const struct web_site *site, const struct web_match *match)
 {
-    if (match->route->needs_user && !site->admit(rq))
+    if (match->route->needs_user && !is_admitted(rq, site))
         return;
     /* An id with a NUL byte in it (%00) would be cut short; no object is called so. */
     if (match->id != NULL && memchr(match->id, '\0', match->id_len) != NULL) {
@@ -68,19 +86,21 @@ static void answer_route(struct web_request *rq, const struct web_site *site, co
     match->route->handler(rq);
 }
 
-static void route(struct web_request *rq, const struct mount *self)
+static void begin(struct web_request *rq, const struct name *name)
 {
-    const h2o_req_t *h2o = rq->h2o;
-    struct web_match match;
+    rt_labels_set(name->labels);
+    web_request_trace(rq, name->text);
+}
 
+static const struct name *name_of(const struct mount *self, const h2o_req_t *h2o, struct web_match *match)
+{
     web_routes_match(self->site->routes, h2o->method.base, h2o->method.len, h2o->path_normalized.base,
-                     h2o->path_normalized.len, &match);
-    if (match.route == NULL) {
-        answer_unrouted(rq, match.allow);
-        return;
-    }
-    rt_labels_set(self->labels[match.route - self->site->routes]);
-    answer_route(rq, self->site, &match);
+                     h2o->path_normalized.len, match);
+    if (is_method(h2o, "OPTIONS"))
+        return &self->options;
+    if (match->route == NULL)
+        return &self->other;
+    return &self->routes[match->route - self->site->routes];
 }
 
 /* What is answered alike on every path: a request that might be cut in two ways, and OPTIONS. Returns
@@ -123,14 +143,21 @@ static int on_routed(h2o_handler_t *base, h2o_req_t *h2o)
 {
     const struct mount *self = (const struct mount *)base;
     struct web_request *rq;
+    struct web_match match;
 
     if (is_absolute(h2o))
         return 0;
-    rt_labels_set(self->other);
     rq = web_request_begin(h2o, h2o_context_get_handler_context(h2o->conn->ctx, base));
-    if (!is_answered(rq))
-        route(rq, self);
-    rt_labels_set(NULL);
+    begin(rq, name_of(self, h2o, &match));
+    rt_trace_region_begin("route");
+    if (!is_answered(rq)) {
+        if (match.route != NULL)
+            answer_route(rq, self->site, &match);
+        else
+            answer_unrouted(rq, match.allow);
+    }
+    rt_trace_region_end();
+    behalf_set(BEHALF_NOBODY);
     return 0;
 }
 
@@ -191,42 +218,59 @@ static bool refuse_picture(struct web_request *rq, const struct web_site *site)
 static int on_picture(h2o_handler_t *base, h2o_req_t *h2o)
 {
     const struct mount *self = (const struct mount *)base;
+    struct web_request *rq = web_request_begin(h2o, h2o_context_get_handler_context(h2o->conn->ctx, base));
     bool is_refused;
 
-    rt_labels_set(self->other);
-    is_refused =
-        refuse_picture(web_request_begin(h2o, h2o_context_get_handler_context(h2o->conn->ctx, base)), self->site);
-    rt_labels_set(NULL);
+    begin(rq, is_method(h2o, "OPTIONS") ? &self->options : &self->other);
+    rt_trace_region_begin("route");
+    is_refused = refuse_picture(rq, self->site);
+    rt_trace_region_end();
+    behalf_set(BEHALF_NOBODY);
     return is_refused ? 0 : -1;
 }
 
 /* ---- mounting -------------------------------------------------------------------------------- */
 
-static const struct rt_labels *route_label(const char *method, const char *pattern)
+static struct name name_make(const char *method, const char *pattern)
 {
     char text[128];
+    size_t len = (size_t)snprintf(text, sizeof(text), "%s%s%s", method, method[0] != '\0' ? " " : "", pattern);
+    struct name name = {h2o_mem_alloc(len + 1), rt_labels_new((const char *const[]){"route", text}, 1)};
 
-    snprintf(text, sizeof(text), "%s%s%s", method, method[0] != '\0' ? " " : "", pattern);
-    return rt_labels_new((const char *const[]){"route", text}, 1);
+    memcpy(name.text, text, len + 1);
+    return name;
 }
 
-static void label_routes(struct mount *self)
+static size_t count_routes(const struct web_site *site)
 {
     size_t n = 0;
 
-    while (self->site->routes[n].pattern != NULL)
+    while (site->routes[n].pattern != NULL)
         n++;
-    self->labels = h2o_mem_alloc(n * sizeof(self->labels[0]));
+    return n;
+}
+
+static void name_routes(struct mount *self)
+{
+    size_t n = count_routes(self->site);
+
+    self->routes = h2o_mem_alloc(n * sizeof(self->routes[0]));
     for (size_t i = 0; i < n; i++) {
         const struct web_route *row = &self->site->routes[i];
 
-        self->labels[i] = route_label(strcmp(row->method, "*") == 0 ? "" : row->method, row->pattern);
+        self->routes[i] = name_make(strcmp(row->method, "*") == 0 ? "" : row->method, row->pattern);
     }
 }
 
 static void on_dispose(h2o_handler_t *base)
 {
-    free(((struct mount *)base)->labels);
+    struct mount *self = (struct mount *)base;
+
+    for (size_t i = 0; self->routes != NULL && i < count_routes(self->site); i++)
+        free(self->routes[i].text);
+    free(self->routes);
+    free(self->options.text);
+    free(self->other.text);
 }
 
 static struct mount *mount(h2o_pathconf_t *path, const struct web_site *site,
@@ -237,8 +281,9 @@ static struct mount *mount(h2o_pathconf_t *path, const struct web_site *site,
     self->base.on_req = on_req;
     self->base.dispose = on_dispose;
     self->site = site;
-    self->other = route_label("", label);
-    web_cors(path, site->allowed_origins);
+    self->options = name_make("", "OPTIONS");
+    self->other = name_make("", label);
+    web_cors(path, site->allowed_origins, false);
     return self;
 }
 
@@ -253,8 +298,8 @@ void web_mount(h2o_hostconf_t *host, const struct web_site *site)
         mount(imgs, site, on_picture, IMGS "/*");
         h2o_file_register(imgs, site->static_folder, no_index, imgs->mimemap, 0);
     }
-    label_routes(mount(h2o_config_register_path(host, "/", 0), site, on_routed, "(none)"));
-    web_cors(&host->fallback_path, site->allowed_origins);
+    name_routes(mount(h2o_config_register_path(host, "/", 0), site, on_routed, "(none)"));
+    web_cors(&host->fallback_path, site->allowed_origins, true);
 }
 
 /* Ours is the first handler of each path. */

@@ -17,6 +17,7 @@ static void on_pool_cleared(void *block)
     struct web_request *rq = ((struct pool_link *)block)->rq;
 
     rq->h2o = NULL;
+    web_request_traced(rq);
     web_release(rq);
 }
 
@@ -73,13 +74,17 @@ bool web_request_texts(struct web_request *rq, const struct web_field *fields, s
     h2o_iovec_t body = rq->h2o->entity;
     enum web_body_type type = web_body_type_of(content_type.base, content_type.len);
     struct failure err;
+    int result;
 
     if (type == WEB_BODY_OTHER) {
         web_answer_error(rq, WEB_BAD_TYPE,
                          "the Content-Type must be application/json or application/x-www-form-urlencoded, in UTF-8");
         return false;
     }
-    if (web_body_parse(type, body.base, body.len, fields, n, rq->scope, values, &err) != 0) {
+    rt_trace_region_begin("JSON");
+    result = web_body_parse(type, body.base, body.len, fields, n, rq->scope, values, &err);
+    rt_trace_region_end();
+    if (result != 0) {
         web_answer_error(rq, WEB_BAD_BODY, err.text);
         return false;
     }

@@ -9,6 +9,7 @@
  *
  * It must never send an empty piece but the last: without the chunk filter h2o takes it for the end.
  */
+#include "app/behalf.h"
 #include "app/web/web.h"
 
 #include <string.h>
@@ -19,7 +20,7 @@ struct web_stream {
     struct web_request *rq;
     void (*next)(void *arg);
     void *arg;
-    const struct rt_labels *labels; /* of whoever began it: next is called under them */
+    struct behalf behalf; /* of whoever began it: next is called on it */
     bool ended;
 };
 
@@ -28,9 +29,9 @@ static void on_proceed(h2o_generator_t *generator, h2o_req_t *h2o)
     struct web_stream *stream = (struct web_stream *)generator;
 
     (void)h2o;
-    rt_labels_set(stream->labels);
+    behalf_set(stream->behalf);
     stream->next(stream->arg); /* the stream may be gone */
-    rt_labels_set(NULL);
+    behalf_set(BEHALF_NOBODY);
 }
 
 struct web_stream *web_stream_begin(struct web_request *rq, int status, const char *content_type,
@@ -43,7 +44,7 @@ struct web_stream *web_stream_begin(struct web_request *rq, int status, const ch
     stream->rq = rq;
     stream->next = next;
     stream->arg = arg;
-    stream->labels = rt_labels_get();
+    stream->behalf = behalf_get();
     if (h2o == NULL)
         return stream;
     h2o->res.status = status;
@@ -66,7 +67,9 @@ void web_stream_send(struct web_stream *stream, const char *piece, size_t len, b
         return;
     head = h2o_memis(h2o->method.base, h2o->method.len, H2O_STRLIT("HEAD"));
     stream->ended = last || head;
+    rt_trace_region_begin("write");
     h2o_send(h2o, &buffer, head || len == 0 ? 0 : 1, stream->ended ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
+    rt_trace_region_end();
 }
 
 void web_stream_abort(struct web_stream *stream)

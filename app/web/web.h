@@ -11,6 +11,7 @@
  *   framing.c  whether all readers agree on where a request's body ends (pure)
  *   mount.c    the h2o handlers that tie these together
  *   debug.c    the runtime's endpoints below /debug/
+ *   trace.c    requests as tasks of a trace, and GET /trace
  *
  * Lifetime. Each request owns a scope. Its context, the rows read for it and the body that is
  * being sent are all allocated there, so everything stays reachable for the collector although the
@@ -29,6 +30,7 @@
 #include <yajl/yajl_gen.h>
 
 struct auth;
+struct snapshots;
 struct web_profile;
 struct web_site;
 struct work_inbox;
@@ -52,6 +54,10 @@ struct web_request {
     struct web_loop *loop;
     const char *id;   /* what :id of the route stood for; NULL without one */
     const char *user; /* the caller's e-mail, from the token; NULL unless the route has needs_user */
+    const char *name; /* of the route, for traces; NULL before web_request_trace */
+    rt_task task;     /* from web_request_trace until h2o is done with the request */
+    int64_t begun_ms; /* 0 unless slow requests are looked for */
+    bool may_be_slow; /* it is long on purpose */
     unsigned holds;
 };
 
@@ -163,6 +169,7 @@ enum web_error {
     WEB_NO_TOKEN,
     WEB_BAD_TOKEN,
     WEB_TOKEN_FAILED,
+    WEB_FORBIDDEN,
     WEB_ROOM_TAKEN,
     WEB_NO_OBJECT,
     WEB_NO_PAGE,
@@ -170,6 +177,8 @@ enum web_error {
     WEB_DB_FAILED,
     WEB_DB_AWAY, /* 503 with Retry-After */
     WEB_BUSY,    /* 503 with Retry-After */
+    WEB_SNAPSHOT_OFF,
+    WEB_SNAPSHOT_FAILED,
 };
 
 #define WEB_JSON "application/json; charset=utf-8"
@@ -220,6 +229,16 @@ void web_stream_abort(struct web_stream *stream);
  * and possibly beyond, say at most once how long its body is. */
 bool web_framing_is_plain(const char *head, size_t len);
 
+/* ---- trace.c --------------------------------------------------------------------------------- */
+
+/* web_request_trace - the request's task begins, and the thread works for it. name must outlive all loops. */
+void web_request_trace(struct web_request *rq, const char *name);
+/* web_request_traced - h2o is done with the request: the answer is sent, or the client gone. The task ends, and if it
+ * took long a snapshot is asked for. Without web_request_trace it does nothing. */
+void web_request_traced(struct web_request *rq);
+/* web_trace - GET /trace: writes the flight recorder's snapshot to a file here; loopback only. */
+void web_trace(struct web_request *rq);
+
 /* ---- cors.c, mount.c, debug.c ---------------------------------------------------------------- */
 
 /* What is served, the same for all loops. */
@@ -231,20 +250,22 @@ struct web_site {
      * and returns false. */
     bool (*admit)(struct web_request *rq);
     const struct auth *auth; /* for admit and the handlers of /auth */
+    struct snapshots *snapshots;
+    int64_t slow_request_ms; /* a request that takes so long leaves a snapshot; 0: none does */
 };
 
 /* web_mount - makes host answer as site says, which must outlive it. */
 void web_mount(h2o_hostconf_t *host, const struct web_site *site);
 /* web_attach - tells the mounted handler what belongs to the loop of ctx. */
 void web_attach(h2o_context_t *ctx, struct web_loop *loop);
-/* web_cors - adds the CORS headers to every answer of pathconf. */
-void web_cors(h2o_pathconf_t *pathconf, const char *allowed_origins);
+/* web_cors - adds the CORS headers to every answer of pathconf. is_fallback: no handler is mounted there. */
+void web_cors(h2o_pathconf_t *pathconf, const char *allowed_origins, bool is_fallback);
 /* web_debug - the handler of everything below /debug/. */
 void web_debug(struct web_request *rq);
 /* web_debug_hurry - the loop is stopping: profiles that wait for their time to pass end at once. */
 void web_debug_hurry(struct web_loop *loop);
-/* web_trace - GET /trace: asks the runtime's flight recorder for a snapshot; loopback only. */
-void web_trace(struct web_request *rq);
+/* web_is_from_here - whether a request comes from this machine, and not by a page of another site. */
+bool web_is_from_here(h2o_req_t *h2o);
 /* web_is_loopback - whether an address is of this machine: 127.0.0.0/8, ::1, or the former mapped. */
 bool web_is_loopback(const struct sockaddr *address);
 

@@ -81,9 +81,9 @@ static void *run_items(void *arg)
             struct work_inbox *inbox = item->inbox;
 
             pthread_mutex_unlock(&work->lock);
-            rt_labels_set(item->labels);
+            behalf_set(item->behalf);
             item->run(item);
-            rt_labels_set(NULL);
+            behalf_set(BEHALF_NOBODY);
             pthread_mutex_lock(&work->lock);
             if (!inbox->closed)
                 h2o_multithread_send_message(&inbox->receiver, &item->message); /* it is the loop's from here */
@@ -168,9 +168,10 @@ static void on_finished(h2o_multithread_receiver_t *receiver, h2o_linklist_t *me
         struct work_item *item = H2O_STRUCT_FROM_MEMBER(struct work_item, message, message);
 
         h2o_linklist_unlink(&message->link);
-        rt_labels_set(item->labels);
+        rt_trace_task_end(item->behalf.task);
+        behalf_set((struct behalf){item->behalf.labels, item->whole});
         item->done(item); /* the item may be gone */
-        rt_labels_set(NULL);
+        behalf_set(BEHALF_NOBODY);
     }
 }
 
@@ -233,7 +234,8 @@ bool work_submit(struct work_inbox *inbox, struct work_item *item)
     if (taken) {
         item->inbox = inbox;
         item->next = NULL;
-        item->labels = rt_labels_get();
+        item->whole = rt_trace_task_get();
+        item->behalf = behalf_part("work");
         memset(&item->message, 0, sizeof(item->message));
         *work->last = item;
         work->last = &item->next;

@@ -2,17 +2,18 @@
  *
  * A pool of threads with one bounded queue; each loop has an inbox at each pool through which finished items
  * come back to it. An item is done exactly once, on the loop that submitted it, as long as that loop
- * runs. It is run and done under the labels (rt_labels_set) of whoever submitted it.
+ * runs. It is run and done on behalf of whoever submitted it; running it is a task of its own, "work", from the moment
+ * that it was submitted.
  */
 #ifndef APP_WORK_WORK_H
 #define APP_WORK_WORK_H
 
+#include "app/behalf.h"
 #include "app/failure.h"
 
 #include <h2o.h>
 #include <stdbool.h>
 
-struct rt_labels;
 struct work;
 struct work_inbox;
 
@@ -23,7 +24,8 @@ struct work_item {
     h2o_multithread_message_t message;    /* the rest belongs to work.c */
     struct work_item *next;
     struct work_inbox *inbox;
-    const struct rt_labels *labels;
+    struct behalf behalf; /* to run it on */
+    rt_task whole;        /* the task of which it is a part */
 };
 
 /* work_start - starts the threads, called "name 0" and so on; name is static. At most waiting_max items wait

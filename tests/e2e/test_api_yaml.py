@@ -160,7 +160,6 @@ class Answers(AppCase):
     """`ask` compares each answer; here each operation is asked at least once, and the ones that are documented and
     that nobody can provoke from outside are listed."""
     UNPROVOKED = {"500", "503", "413", "206", "304"}  # other tests see them, on their own apps
-
     def test_every_documented_answer_is_given(self):
         user, seen = self.seed_user, set()
 
@@ -203,7 +202,9 @@ class Answers(AppCase):
             ask(method, "/imgs/x", 404)
         ask("GET", "/healthz", 200)
         ask("GET", "/readyz", 200)
-        ask("GET", "/trace", 501)
+        ask("GET", "/trace", 200)
+        with self.start(config={"flight_recorder": False}) as app:
+            ask("GET", "/trace", 409, app=app)
         foreign = {"Origin": "https://example.org"}
         ask("GET", "/trace", 403, headers=foreign)
         good = {"/debug/pprof/{name}": "/debug/pprof/heap", "/debug/pprof/profile": "/debug/pprof/profile?seconds=1"}

@@ -42,7 +42,10 @@ static void all_keys_are_read(void **state)
     assert_int_equal(parse(&c,
                            " {\"dsn\":\"a\\u0062.db\", "
                            "\"listen\":\"[::1]:1\",\n\"allowed_origins\":\"http://x\",\"secret_key\":\"" SECRET
-                           "\",\"overbooking\":true,\"static\":\"/srv/imgs\",\"access_log\":\"access.log\"}\n",
+                           "\",\"overbooking\":true,\"static\":\"/srv/imgs\",\"access_log\":\"access.log\","
+                           "\"flight_recorder\":true,\"flight_recorder_file\":\"/tmp/fr\","
+                           "\"flight_recorder_bytes\":65536,\"flight_recorder_seconds\":30,"
+                           "\"slow_request_ms\":250}\n",
                            &err),
                      0);
     assert_string_equal(c.dsn, "ab.db");
@@ -52,6 +55,11 @@ static void all_keys_are_read(void **state)
     assert_string_equal(c.static_folder, "/srv/imgs");
     assert_string_equal(c.access_log, "access.log");
     assert_true(c.overbooking);
+    assert_true(c.flight_recorder);
+    assert_string_equal(c.flight_recorder_file, "/tmp/fr");
+    assert_int_equal(c.flight_recorder_bytes, 65536);
+    assert_int_equal(c.flight_recorder_seconds, 30);
+    assert_int_equal(c.slow_request_ms, 250);
     config_release(&c);
     assert_int_equal(parse(&c, "{}", &err), 0);
     assert_null(c.dsn);
@@ -66,7 +74,8 @@ static void an_unknown_key_is_named_with_the_known_ones(void **state)
 {
     (void)state;
     refuses("{\"dns\":\"x\"}",
-            "unknown key \"dns\": want dsn, listen, allowed_origins, secret_key, overbooking, static or access_log");
+            "unknown key \"dns\": want dsn, listen, allowed_origins, secret_key, overbooking, static, access_log, "
+            "flight_recorder, flight_recorder_file, flight_recorder_bytes, flight_recorder_seconds or slow_request_ms");
     refuses("{\"\":1}", "unknown key \"\"");
     refuses("{\"DSN\":\"x\"}", "unknown key \"DSN\"");
 }
@@ -79,6 +88,7 @@ static void a_key_given_twice_is_refused(void **state)
     refuses("{\"overbooking\":false,\"overbooking\":false}", "\"overbooking\" is given twice");
     refuses("{\"static\":\"a\",\"static\":\"a\"}", "\"static\" is given twice");
     refuses("{\"access_log\":\"a\",\"access_log\":\"a\"}", "\"access_log\" is given twice");
+    refuses("{\"slow_request_ms\":1,\"slow_request_ms\":1}", "\"slow_request_ms\" is given twice");
 }
 
 static void a_value_of_another_type_is_refused(void **state)
@@ -213,6 +223,11 @@ static void defaults_hold_without_file_and_flags(void **state)
     assert_null(c.static_folder);
     assert_null(c.access_log);
     assert_false(c.overbooking);
+    assert_true(c.flight_recorder);
+    assert_string_equal(c.flight_recorder_file, "flight_recorder.out");
+    assert_int_equal(c.flight_recorder_bytes, 0);
+    assert_int_equal(c.flight_recorder_seconds, 0);
+    assert_int_equal(c.slow_request_ms, 0);
     config_release(&c);
 }
 

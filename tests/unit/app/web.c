@@ -202,6 +202,7 @@ static void errors_have_the_statuses_and_codes_of_the_interface(void **state)
         {WEB_NO_TOKEN, 401, "the jwt token is missing"},
         {WEB_BAD_TOKEN, 401, "the jwt token is not valid"},
         {WEB_TOKEN_FAILED, 500, "failure in generating the JWT token"},
+        {WEB_FORBIDDEN, 403, "forbidden"},
         {WEB_ROOM_TAKEN, 409, "room not available on the requested day"},
         {WEB_NO_OBJECT, 404, "the object with the requested id is not found"},
         {WEB_NO_PAGE, 404, "404 page not found"},
@@ -209,6 +210,8 @@ static void errors_have_the_statuses_and_codes_of_the_interface(void **state)
         {WEB_DB_FAILED, 500, "generic db err"},
         {WEB_DB_AWAY, 503, "generic db err"},
         {WEB_BUSY, 503, "too many requests are waiting"},
+        {WEB_SNAPSHOT_OFF, 409, "the flight recorder is off"},
+        {WEB_SNAPSHOT_FAILED, 500, "the snapshot cannot be written"},
     };
 
     (void)state;
@@ -216,7 +219,7 @@ static void errors_have_the_statuses_and_codes_of_the_interface(void **state)
         assert_int_equal(web_error_status(rows[i].error), rows[i].status);
         assert_string_equal(web_error_code(rows[i].error), rows[i].code);
     }
-    assert_int_equal(sizeof(rows) / sizeof(rows[0]), WEB_BUSY + 1); /* none is left out */
+    assert_int_equal(sizeof(rows) / sizeof(rows[0]), WEB_SNAPSHOT_FAILED + 1); /* none is left out */
 }
 
 static void statuses_have_their_reasons(void **state)

@@ -31,6 +31,8 @@ struct test_item {
     char run_by_name[16];
     const struct rt_labels *run_under;
     const struct rt_labels *done_under;
+    rt_task run_for;
+    rt_task done_for;
     atomic_int runs;
     int dones;
     int again; /* how often done submits it once more */
@@ -67,6 +69,7 @@ static void run_test_item(struct work_item *work)
     item->run_by = pthread_self();
     prctl(PR_GET_NAME, item->run_by_name);
     item->run_under = rt_labels_get();
+    item->run_for = rt_trace_task_get();
     if (item->gate != NULL) {
         atomic_store(&item->gate->entered, true);
         while (!atomic_load(&item->gate->open))
@@ -81,6 +84,7 @@ static void done_test_item(struct work_item *work)
 
     item->done_by = pthread_self();
     item->done_under = rt_labels_get();
+    item->done_for = rt_trace_task_get();
     item->dones++;
     if (item->again > 0) {
         item->again--;
@@ -196,6 +200,35 @@ static void threads_are_called_by_the_pools_name(void **state)
     work_inbox_close(loop.inbox);
     work_stop(work);
     close_queue(&loop);
+}
+
+static void an_item_is_run_as_a_part_of_the_task_of_who_submitted_it_and_done_for_the_whole(void **state)
+{
+    struct work *work = start(1);
+    struct test_loop loop;
+    struct test_item item = {.dones = 0}, bare = {.dones = 0};
+    rt_task task;
+
+    (void)state;
+    assert_int_equal(rt_flight_recorder_start(NULL), 0);
+    open_loop(&loop, work);
+    task = rt_trace_task_begin("test", 0);
+    assert_true(submit(&loop, &item));
+    assert_int_equal(rt_trace_task_get(), task);
+    rt_trace_task_set(0);
+    assert_true(submit(&loop, &bare));
+    turn_until_done(&loop, &bare, 1);
+    assert_int_equal(item.dones, 1);
+    assert_true(item.run_for != 0 && item.run_for != task);
+    assert_int_equal(item.done_for, task);
+    assert_true(bare.run_for != 0 && bare.run_for != item.run_for);
+    assert_int_equal(bare.done_for, 0);
+    assert_int_equal(rt_trace_task_get(), 0);
+    rt_trace_task_end(task);
+    work_inbox_close(loop.inbox);
+    work_stop(work);
+    close_queue(&loop);
+    rt_flight_recorder_stop();
 }
 
 static void an_item_is_run_and_done_under_the_labels_of_who_submitted_it(void **state)
@@ -452,6 +485,7 @@ int main(void)
         cmocka_unit_test(an_item_runs_off_the_loop_and_is_done_on_it),
         cmocka_unit_test(each_of_many_is_done_once),
         cmocka_unit_test(threads_are_called_by_the_pools_name),
+        cmocka_unit_test(an_item_is_run_as_a_part_of_the_task_of_who_submitted_it_and_done_for_the_whole),
         cmocka_unit_test(an_item_is_run_and_done_under_the_labels_of_who_submitted_it),
         cmocka_unit_test(an_item_may_be_submitted_again_when_it_is_done),
         cmocka_unit_test(more_than_fit_are_refused_and_those_taken_are_done),

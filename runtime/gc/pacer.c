@@ -28,15 +28,16 @@
 
 /* What the limit's goal stays below the limit itself: 5 % of the room where Go keeps 3 % (with 3 %
  * the app under CMEMLIMIT=5000000 passed it by 0.2 % now and then: half-filled blocks), and in a small
- * room 256 KiB, but no more than an eighth of it, where Go keeps 1 MiB. Go's heap goes on growing while
+ * room 320 KiB, but no more than an eighth of it, where Go keeps 1 MiB. Go's heap goes on growing while
  * it marks, and by how much is a guess, the wilder the smaller the heap. This one stands still while
  * it is marked; what can pass the goal is one check interval a thread (32 KiB at most, 512 bytes when
  * the goal is near), the step by which the heap itself grows, and what the process heap takes until the
  * next cycle: a burst of connections, or the first sampled blocks of each thread (with 5 % alone the app
- * passed 5,000,000 by 1 to 3 %). Higher: earlier cycles for nothing, and 1 MiB would be a fifth of a
+ * passed 5,000,000 by 1 to 3 %, and with 256 KiB, on a machine with ten times the work it can do, by 0.1 % now and
+ * then). Higher: earlier cycles for nothing, and 1 MiB would be a fifth of a
  * limit of 5,000,000. Lower: a heap that takes one more step passes the limit. */
 #define HEADROOM_PERCENT 5
-#define SMALL_HEADROOM (256 * KIB)
+#define SMALL_HEADROOM (320 * KIB)
 #define SMALL_HEADROOM_PART 8
 #define MIN_HEADROOM (64 * KIB)
 

@@ -13,13 +13,16 @@
 #define QUERIES 5
 
 static sqlite3 *db;
-static bool inside;
+static bool inside, wanted; /* atomic: one has the connection; the other is about to ask for it */
 
 static void sleep_in_sql(sqlite3_context *context, int argc, sqlite3_value **argv)
 {
     (void)argc;
     (void)argv;
     __atomic_store_n(&inside, true, __ATOMIC_RELEASE);
+    while (!__atomic_load_n(&wanted, __ATOMIC_ACQUIRE)) {
+        sched_yield(); /* on a busy machine a new thread may take longer than the sleep to get here */
+    }
     check_sleep_ms(SLEEP_MS);
     sqlite3_result_int(context, 1);
 }
@@ -41,6 +44,7 @@ static void *want_when_held(void *unused)
     while (!__atomic_load_n(&inside, __ATOMIC_ACQUIRE)) {
         sched_yield();
     }
+    __atomic_store_n(&wanted, true, __ATOMIC_RELEASE);
     want_connection();
     return unused;
 }
@@ -53,7 +57,7 @@ static NOINLINE void contend_in_sqlite(void)
                 "adding a function");
     for (int i = 0; i < QUERIES; i++) {
         pthread_t other;
-        inside = false;
+        inside = wanted = false;
         CHECK_EQUAL(pthread_create(&other, NULL, want_when_held, NULL), 0, "making a thread");
         hold_connection();
         pthread_join(other, NULL);

@@ -2,8 +2,9 @@
  *
  * A program records with the same few names from the same few places over and over. So before anything is hashed, a
  * small cache is asked, by the address of the name: it holds ids only, and what an id stands for is compared, as the
- * text at an address may be another by now. The cache is one array of words; an entry that is lost or overwritten
- * costs a search.
+ * text at an address may be another by now. But not where nothing is ever written: names are mostly literals of the
+ * program's, and one of these is known by its address. The cache is one array of words; an entry that is lost or
+ * overwritten costs a search.
  */
 #include "runtime/trace/sites.h"
 
@@ -17,7 +18,8 @@
 
 struct site {
     uintptr_t pc;
-    char name[]; /* with its NUL */
+    const char *literal; /* the program's, with this text for ever; NULL: it is none */
+    char name[];         /* with its NUL */
 };
 
 /* What is looked for. */
@@ -29,6 +31,15 @@ struct wanted {
 
 static struct rt__intern sites = {.pieces_most = PIECES};
 static uint32_t cache[1u << CACHE_BITS]; /* atomic */
+
+/* By the linker: what lies between is code and constants of the program. Only where this is linked into it. */
+extern const char __executable_start[] __attribute__((weak)), __data_start[] __attribute__((weak));
+
+static bool is_literal(const char *name)
+{
+    uintptr_t begin = (uintptr_t)__executable_start, end = (uintptr_t)__data_start;
+    return begin != 0 && begin < end && (uintptr_t)name >= begin && (uintptr_t)name < end;
+}
 
 static bool is_site(const void *kept, const void *what)
 {
@@ -42,6 +53,7 @@ static void write_site(void *kept, const void *what)
     struct site *s = kept;
     const struct wanted *w = what;
     s->pc = w->pc;
+    s->literal = is_literal(w->name) ? w->name : NULL;
     memcpy(s->name, w->name, w->len);
 }
 
@@ -71,7 +83,7 @@ uint32_t rt__site(const char *name, const void *return_address)
     uint32_t *word = cache_word(text, pc);
     uint32_t id = __atomic_load_n(word, __ATOMIC_ACQUIRE);
     const struct site *s = rt__intern_get(&sites, id);
-    if (s && s->pc == pc && strcmp(s->name, text) == 0) {
+    if (s && s->pc == pc && (s->literal == text || strcmp(s->name, text) == 0)) {
         return id;
     }
     id = find(&(struct wanted){pc, text, rt__text_cut(text, RT__SITE_NAME_MOST)});

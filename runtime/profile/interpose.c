@@ -161,6 +161,7 @@ SLOW int timedlock_slowly(pthread_mutex_t *m, const struct timespec *until, cons
         struct rt__wait wait;
         rt__wait_begin(&wait, RT__BLOCK_MUTEX, m, caller);
         error = real.mutex_timedlock(m, until);
+        wait.block.is_timed_out = error == ETIMEDOUT;
         rt__wait_end(&wait, has_waited(error), caller);
     }
     return error;
@@ -176,6 +177,7 @@ SLOW int clocklock_slowly(pthread_mutex_t *m, clockid_t clock, const struct time
         struct rt__wait wait;
         rt__wait_begin(&wait, RT__BLOCK_MUTEX, m, caller);
         error = real.mutex_clocklock(m, clock, until);
+        wait.block.is_timed_out = error == ETIMEDOUT;
         rt__wait_end(&wait, has_waited(error), caller);
     }
     return error;
@@ -298,6 +300,7 @@ SLOW int cond_timedwait_slowly(pthread_cond_t *c, pthread_mutex_t *m, const stru
     let_go(m, caller);
     rt__wait_begin(&wait, RT__BLOCK_COND, c, caller);
     int error = real.cond_timedwait(c, m, until);
+    wait.block.is_timed_out = error == ETIMEDOUT;
     rt__wait_end(&wait, has_waited(error), caller);
     return error;
 }
@@ -312,6 +315,7 @@ SLOW int cond_clockwait_slowly(pthread_cond_t *c, pthread_mutex_t *m, clockid_t 
     let_go(m, caller);
     rt__wait_begin(&wait, RT__BLOCK_COND, c, caller);
     int error = real.cond_clockwait(c, m, clock, until);
+    wait.block.is_timed_out = error == ETIMEDOUT;
     rt__wait_end(&wait, has_waited(error), caller);
     return error;
 }
@@ -446,6 +450,7 @@ SLOW int sem_timedwait_slowly(sem_t *s, const struct timespec *until, const void
     struct rt__wait wait;
     rt__wait_begin(&wait, RT__BLOCK_SEMAPHORE, s, caller);
     int result = real.sem_timedwait(s, until);
+    wait.block.is_timed_out = result != 0 && errno == ETIMEDOUT;
     rt__wait_end(&wait, has_waited_for_semaphore(result), caller);
     return result;
 }
@@ -462,6 +467,7 @@ SLOW int sem_clockwait_slowly(sem_t *s, clockid_t clock, const struct timespec *
     struct rt__wait wait;
     rt__wait_begin(&wait, RT__BLOCK_SEMAPHORE, s, caller);
     int result = real.sem_clockwait(s, clock, until);
+    wait.block.is_timed_out = result != 0 && errno == ETIMEDOUT;
     rt__wait_end(&wait, has_waited_for_semaphore(result), caller);
     return result;
 }

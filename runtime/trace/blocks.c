@@ -44,6 +44,7 @@ void rt__block_begin(struct rt__blocking *b, enum rt__block reason, const void *
         return;
     }
     b->reason = reason;
+    b->is_timed_out = false;
     b->object = object;
     b->since = rt__ticks();
     if (is_counted(b)) {
@@ -63,10 +64,11 @@ static void sync_clock(uint64_t now, uint64_t ticks_per_s)
     }
 }
 
-/* A note from before the block was for somebody else, and one from after it, too. */
-static uint64_t ticks_since_wake(const void *object, uint64_t since, uint64_t now)
+/* A note from before the block was for somebody else, and one from after it, too; and so is one that comes while a
+ * thread waits until its time is over. */
+static uint64_t ticks_since_wake(const struct rt__blocking *b, uint64_t since, uint64_t now)
 {
-    uint64_t wake = object ? rt__wake_find(object) : 0;
+    uint64_t wake = b->object && !b->is_timed_out ? rt__wake_take(b->object, since) : 0;
     return wake >= since && wake <= now ? now - wake : 0;
 }
 
@@ -74,7 +76,7 @@ __attribute__((noinline)) static void record(struct rt__trace_thread *t, const s
                                              uint64_t now, const void *caller)
 {
     uintptr_t pcs[RT__STACK_MAX];
-    uint64_t words[2] = {now, (uint64_t)b->reason | ticks_since_wake(b->object, since, now) << 8};
+    uint64_t words[2] = {now, (uint64_t)b->reason | ticks_since_wake(b, since, now) << 8};
     size_t depth = rt__caller_stack(caller, pcs);
     rt__record(t, since, RT__EV_BLOCK, rt__stack_id(pcs, depth), words, 2);
     t->woke = now;

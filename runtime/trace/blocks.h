@@ -23,6 +23,7 @@ struct rt__blocking {
     uint64_t since; /* ticks; 0: nothing is recorded */
     const void *object;
     enum rt__block reason;
+    bool is_timed_out; /* set by the caller before the end: nobody let it go */
 };
 
 /* object: what is waited for (a mutex, a condition), as wakes know it; NULL none. caller: see unwind/caller.h. */
@@ -59,5 +60,7 @@ void rt__wanted_forget(void);
 void rt__wake_note(const void *object, uint64_t ticks);
 /* Ticks at which object was last let go, 0 unknown. */
 uint64_t rt__wake_find(const void *object);
+/* The same, if it was not before `since`, for one asker only: a signal lets one thread go. */
+uint64_t rt__wake_take(const void *object, uint64_t since);
 
 #endif

@@ -76,3 +76,25 @@ uint64_t rt__wake_find(const void *object)
     bool is_whole = (turn & 1) == 0 && __atomic_load_n(&p->turn, __ATOMIC_RELAXED) == turn;
     return is_whole && is == object ? ticks : 0;
 }
+
+/* Found first, as it may be another's; then taken, if nobody has come in between. */
+uint64_t rt__wake_take(const void *object, uint64_t since)
+{
+    uint64_t ticks = rt__wake_find(object);
+    if (ticks < since || ticks == 0) {
+        return 0;
+    }
+    struct place *p = place_of(__atomic_load_n(&places, __ATOMIC_ACQUIRE), object);
+    uint64_t turn = __atomic_load_n(&p->turn, __ATOMIC_RELAXED);
+    if ((turn & 1) ||
+        !__atomic_compare_exchange_n(&p->turn, &turn, turn + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        return 0;
+    }
+    bool is_same = __atomic_load_n(&p->object, __ATOMIC_RELAXED) == object &&
+                   __atomic_load_n(&p->ticks, __ATOMIC_RELAXED) == ticks;
+    if (is_same) {
+        __atomic_store_n(&p->ticks, 0, __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&p->turn, turn + 2, __ATOMIC_RELEASE);
+    return is_same ? ticks : 0;
+}

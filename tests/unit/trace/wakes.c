@@ -112,6 +112,19 @@ static void threads_never_see_the_time_of_another_object(void **state)
     assert_int_equal(wrong, 0);
 }
 
+static void a_wake_is_taken_by_one_asker_and_only_if_it_came_since_then(void **state)
+{
+    (void)state;
+    static int object;
+    rt__wake_note(&object, 1000);
+    assert_int_equal(rt__wake_take(&object, 1001), 0);
+    assert_int_equal(rt__wake_take(&object, 1000), 1000);
+    assert_int_equal(rt__wake_take(&object, 1000), 0);
+    assert_int_equal(rt__wake_find(&object), 0);
+    rt__wake_note(&object, 2000);
+    assert_int_equal(rt__wake_take(&object, 1000), 2000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +132,7 @@ int main(void)
         cmocka_unit_test(the_newest_note_of_an_object_is_found),
         cmocka_unit_test(many_objects_are_known_at_once_and_more_push_the_oldest_out),
         cmocka_unit_test(threads_never_see_the_time_of_another_object),
+        cmocka_unit_test(a_wake_is_taken_by_one_asker_and_only_if_it_came_since_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ void rt__launch_drop(struct rt__launch *launch);
 unsigned rt__launches_pending(void);
 
 /* pthread_create, for a thread whose fn only leads to the program's function: traces name the thread by that one. In
- * interpose.c. */
+ * interpose_threads.c. */
 int rt__thread_make(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *arg), void *arg,
                     void *(*of_program)(void *arg));
 

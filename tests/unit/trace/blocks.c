@@ -92,8 +92,9 @@ static void an_unlock_notes_a_wake_only_when_it_is_the_last_and_wanted(void **st
     pthread_mutex_unlock(&m);
     assert_int_equal(rt__wake_find(&m), 0);
     pthread_mutex_unlock(&m);
-    assert_true(rt__wake_find(&m) > 0);
-    finish(&w);
+    struct left left = finish(&w); /* which has taken the note */
+    assert_true(since_wake_ns(last(&left)) > 0);
+    assert_int_equal(rt__wake_find(&m), 0);
 }
 
 /* ---- conditions, semaphores, read-write locks, threads ---- */
@@ -136,6 +137,28 @@ static void a_thread_that_waits_for_a_condition_is_let_go_by_its_signal(void **s
         assert_true(e->words[1] >> 8 > 0);
         assert_true(e->words[1] >> 8 <= e->words[0] - woken);
     }
+}
+
+static void wait_until_late(struct worker *w)
+{
+    struct timespec soon = in_ms(CLOCK_MONOTONIC, 50);
+    pthread_mutex_lock(&mutex);
+    NOTE_UNLESS(w, pthread_cond_clockwait(&cond, &mutex, CLOCK_MONOTONIC, &soon) == ETIMEDOUT);
+    pthread_mutex_unlock(&mutex);
+}
+
+static void a_signal_that_was_for_another_did_not_let_go_one_that_waited_its_time_out(void **state)
+{
+    (void)state;
+    need_the_wrappers();
+    struct worker w;
+    start(&w, wait_until_late, NULL);
+    WAIT_UNTIL(is_blocked(&w) && __atomic_load_n(&w.record->blocked_reason, __ATOMIC_RELAXED) == RT__BLOCK_COND);
+    rt__wake_note(&cond, rt__ticks());
+    struct left left = finish(&w);
+    assert_int_equal(left.n, 1);
+    assert_int_equal(reason_of(&left.events[0]), RT__BLOCK_COND);
+    assert_int_equal(since_wake_ns(&left.events[0]), 0);
 }
 
 static void take_semaphore(struct worker *w)
@@ -315,6 +338,7 @@ int main(void)
         RECORDED(a_wait_in_vain_is_an_event_that_nobody_ended),
         RECORDED(an_unlock_notes_a_wake_only_when_it_is_the_last_and_wanted),
         RECORDED(a_thread_that_waits_for_a_condition_is_let_go_by_its_signal),
+        RECORDED(a_signal_that_was_for_another_did_not_let_go_one_that_waited_its_time_out),
         RECORDED(a_thread_that_waits_for_a_semaphore_is_let_go_by_its_post),
         RECORDED(readers_and_writers_that_wait_are_let_go_by_the_unlock),
         RECORDED(a_handler_that_sleeps_within_a_block_leaves_events_in_order),

@@ -75,8 +75,6 @@ const char *web_reason(int status)
         return "Unsupported Media Type";
     case 417:
         return "Expectation Failed";
-    case 501:
-        return "Not Implemented";
     case 503:
         return "Service Unavailable";
     default:

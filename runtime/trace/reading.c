@@ -271,7 +271,8 @@ static bool is_living(const struct rt__gathered *g, uint64_t number)
 }
 
 /* Of threads that have ended, or began after the others were looked at, what their chunks say. One whose first chunk is
- * gone was born before all that is shown. */
+ * gone was born before all that is shown. The timeline reads as much out of a chunk itself, but that comes after the
+ * samples, and those of a thread that nobody has told of are nobody's. */
 static void feed_others(struct rt__reading *r, const struct rt__gathered *g)
 {
     uint64_t last = 0;

@@ -397,6 +397,35 @@ RT_API int rt_flight_recorder_write(int fd);
  * another name and then renamed. Also the errors of open(2), fsync(2) and rename(2). */
 RT_API int rt_flight_recorder_write_file(const char *path);
 
+/* ---- crashes ---------------------------------------------------------------------------------- */
+
+/* A program that dies of SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT (failed assertions, abort) says so on stderr as a
+ * Go program does, with tracebacks as CTRACEBACK asks, and exits with status 2; under CTRACEBACK=crash it dies of the
+ * signal then, and the system dumps a core. SIGQUIT does the same for a living one, with all threads. Handlers that the
+ * program sets itself come first. Each thread made by pthread_create begins with an alternate stack of some 16 KiB
+ * (sigaltstack) and with these signals but SIGQUIT unblocked; a thread that blocks them dies of a fault without a word.
+ * In a sanitizer build faults and abort are the sanitizer's, and only panics, assertions and SIGQUIT come here. */
+
+/* rt_panic - prints `panic: ` and the message, the traceback, and ends the process as above. Go: panic. */
+RT_API void rt_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn, cold));
+
+/* ---- agent ------------------------------------------------------------------------------------- */
+
+/* What `gops` and `cops` talk to: a listener of this process on loopback, whose port stands in a file where they look
+ * for it. It answers gops' requests, and GET and POST of /debug/... over HTTP on the same port. */
+struct rt_agent_options {
+    const char *address;    /* "host:port"; NULL: 127.0.0.1:0, any free port. Beyond loopback only with may_be_remote */
+    const char *config_dir; /* of the port's file; NULL: $GOPS_CONFIG_DIR, else ${XDG_CONFIG_HOME:-~/.config}/gops */
+    bool may_be_remote;
+};
+/* rt_agent_start - options may be NULL. CAGENT comes before: with `off` nothing is started and 0 returned; with an
+ * address that one is used (and the agent started before main, this call or not). Returns 0; -EALREADY when it runs;
+ * -EPERM for an address beyond loopback, or in a set-user-id process; or why it cannot listen. A port file that cannot
+ * be written is one line on stderr and no error. Go: agent.Listen of github.com/google/gops. */
+RT_API int rt_agent_start(const struct rt_agent_options *options);
+/* rt_agent_stop - closes the listener and removes the file; answers under way end early. Done by itself at exit. */
+RT_API void rt_agent_stop(void);
+
 /* ---- /debug over any server ------------------------------------------------------------------- */
 
 /* A request for a path under /debug/, whatever server it came by. Strings need not end in NUL. */

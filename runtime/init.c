@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "env/settings.h"
+#include "runtime/crash/crash.h"
 #include "runtime/cruntime.h"
 #include "runtime/gc/cycle.h"
 #include "runtime/gc/gctrace.h"
@@ -101,6 +102,7 @@ __attribute__((constructor(110))) static void start(void)
 {
     static struct env_settings settings;
     struct env_error error;
+    rt__crash_child_if_asked();
     rt__os_start_ns();
     if (env_settings_load(&settings, env_cpus_default(), from_environment, NULL, &error) != 0) {
         rt__os_die(2, "%s", error.text);
@@ -112,6 +114,7 @@ __attribute__((constructor(110))) static void start(void)
     timed(&settings, "cruntime/unwind", start_unwinder);
     timed(&settings, "cruntime/trace", rt__trace_start);
     timed(&settings, "cruntime/heap", start_heap);
+    timed(&settings, "cruntime/crash", rt__crash_start); /* libgc has handlers of its own while it starts */
     timed(&settings, "cruntime/gc", rt__gc_start);
     timed(&settings, "cruntime/profile", rt__profile_start);
     timed(&settings, "cruntime/scavenger", rt__scavenger_start);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include "env/settings.h"
+#include "runtime/crash/crash.h"
 #include "runtime/cruntime.h"
 #include "runtime/gc/cycle.h"
 #include "runtime/heap/sample.h"
@@ -70,6 +71,7 @@ RT_API int rt_set_traceback(const char *level)
         return -EINVAL;
     }
     pthread_mutex_lock(&lock);
+    rt__crash_set_level(parsed);
     now.traceback = parsed;
     now.source[ENV_CTRACEBACK] = ENV_CALL;
     pthread_mutex_unlock(&lock);

@@ -51,6 +51,8 @@ struct rt__backend {
     void (*thread_start)(struct rt__thread *t); /* register the calling thread; idempotent */
     /* Runs fn on the calling thread, for which no cycle waits meanwhile. NULL: none ever does. */
     void *(*block)(struct rt__thread *t, void *(*fn)(void *arg), void *arg);
+    /* The signal that stops threads for a cycle: a handler that takes long must let it through. NULL: none is. */
+    int (*stop_signal)(void);
 
     /* Whether to take memory from the system in small steps: under a limit, where a big one would
      * pass it. */

@@ -384,6 +384,7 @@ const struct rt__backend rt__backend_boehm = {
     .add_roots = boehm_add_roots,
     .thread_start = boehm_thread_start,
     .block = boehm_block,
+    .stop_signal = GC_get_suspend_signal,
     .grow_in_small_steps = boehm_grow_in_small_steps,
     .collect = boehm_collect,
     .freed = boehm_freed,

@@ -65,6 +65,8 @@ const char *rt__os_program(void);
 pid_t rt__os_tid(void);
 /* Base (highest address) of the calling thread's stack; NULL if unknown. */
 void *rt__os_stack_base(void);
+/* The same for a handler on another stack, by where the thread's own stood. */
+void *rt__os_stack_base_above(uintptr_t stack_pointer);
 
 /* ---- helper.c ---- */
 /* Starts a thread of the runtime's own, with a stack of that size and without the program's signals; fn(NULL). 0 or
@@ -103,6 +105,8 @@ long rt__os_task_call(const char *text);
 int rt__os_alarm_start(int *alarm, pid_t tid, int signal, uint64_t word, uint64_t first_ns, uint64_t period_ns);
 /* What was sent may still arrive. */
 void rt__os_alarm_stop(int alarm);
+/* One that runs on the monotonic clock and signals once. */
+int rt__os_alarm_once(int *alarm, pid_t tid, int signal, uint64_t word, uint64_t after_ns);
 /* Sends one now (si_code SI_QUEUE). 0 or -errno. */
 int rt__os_alarm_now(pid_t tid, int signal, uint64_t word);
 

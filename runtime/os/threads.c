@@ -23,9 +23,8 @@ extern void *__libc_stack_end;
  * thread's stack, also when the program gave the stack; the main thread's descriptor lies
  * elsewhere, below the stack. So the base is whichever mark is the nearest above this frame. That
  * stays right in the child of a fork from another thread, where a test "tid = pid" goes wrong. */
-void *rt__os_stack_base(void)
+void *rt__os_stack_base_above(uintptr_t here)
 {
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     uintptr_t marks[2] = {(uintptr_t)pthread_self(), (uintptr_t)__libc_stack_end};
     uintptr_t base = 0;
 
@@ -34,4 +33,9 @@ void *rt__os_stack_base(void)
             base = marks[i];
     }
     return (void *)base;
+}
+
+void *rt__os_stack_base(void)
+{
+    return rt__os_stack_base_above((uintptr_t)__builtin_frame_address(0));
 }

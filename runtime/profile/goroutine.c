@@ -15,7 +15,7 @@
 #include "runtime/profile/labels.h"
 #include "runtime/profile/profile.h"
 #include "runtime/profile/signal.h"
-#include "runtime/profile/thread_note.h"
+#include "runtime/os/thread_note.h"
 #include "runtime/unwind/unwind.h"
 
 #define REQUESTS 1024u /* threads beyond are listed without a stack */

@@ -4,7 +4,7 @@
  *   contention.c waiters.c   mutex and block: who waits, and who makes them wait
  *   threadcreate.c       where each thread was made
  *   interpose.c          pthread_create, pthread_mutex_lock and others, for the whole process
- *   goroutine.c thread_note.c   goroutine: every thread, now
+ *   goroutine.c          goroutine: every thread, now
  *   cpu.c cpu_*.c        profile: where CPU time goes
  *   signal.c             the signal by which the last two reach into threads
  *   buckets.c labels.c   sums by stack and labels

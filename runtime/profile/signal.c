@@ -1,9 +1,10 @@
 /* signal.c - see signal.h.
  *
- * The handler runs with SIGPROF blocked and leaves errno as it was. It knows ours by the code that the kernel
- * gave (a timer's, or a queued one) together with the upper bits of the word; ITIMER_PROF, kill and
- * other timers go on to the handler before. When the user's queue of signals is full the kernel sends without
- * a word and without a sender: such a one is nobody's, and dropped.
+ * The handler runs on the thread's own stack, where libgc may stop the thread, as it takes what lies above the stack
+ * pointer for the thread's stack; with SIGPROF blocked and leaves errno as it was. It knows ours by the code that the
+ * kernel gave (a timer's, or a queued one) together with the upper bits of the word; ITIMER_PROF, kill and other timers
+ * go on to the handler before. When the user's queue of signals is full the kernel sends without a word and without a
+ * sender: such a one is nobody's, and dropped.
  */
 #include "runtime/profile/signal.h"
 
@@ -99,7 +100,7 @@ static void keep_before(const struct sigaction *before)
 
 void rt__signal_hear(enum rt__signal_use use, rt__signal_fn *fn)
 {
-    struct sigaction now, ours = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
+    struct sigaction now, ours = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
     __atomic_store_n(&heard[use], fn, __ATOMIC_RELEASE);
     sigaction(SIGPROF, NULL, &now);
     if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_signal) {

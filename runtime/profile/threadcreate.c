@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include "runtime/crash/crash.h"
 #include "runtime/os/os.h"
 #include "runtime/unwind/caller.h"
 #include "runtime/profile/labels.h"
@@ -106,6 +107,7 @@ __attribute__((no_sanitize("address"))) void *rt__launch_run(void *arg)
     void *(*fn)(void *) = launch->fn;
     arg = launch->arg;
     rt__launch_drop(launch);
+    rt__crash_thread_begins();
     rt__trace_thread_begins(&birth);
     rt__profile_thread_begins();
     return fn(arg);

@@ -33,7 +33,36 @@ static void register_fork(void)
     pthread_atfork(NULL, NULL, forget_session);
 }
 
-struct rt__symbols *rt__symbols_open(void)
+/* Which of the process's code is this very function's, by the object that both processes have. */
+static uintptr_t own_address_in(const struct rt__objects *other, const struct rt__objects *own)
+{
+    uintptr_t here = (uintptr_t)rt__debug_find;
+    const struct rt__object *mine = rt__objects_find(own, here);
+    for (size_t i = 0; i < other->count && mine != NULL; i++) {
+        if (other->at[i].is_own) {
+            return here - mine->bias + other->at[i].bias;
+        }
+    }
+    return 0;
+}
+
+static bool read_objects(struct rt__symbols *s, pid_t pid)
+{
+    if (pid == 0) {
+        s->own = (uintptr_t)rt__debug_find;
+        return rt__objects_read(&s->objects, &s->strings, "/proc/self/maps");
+    }
+    struct rt__objects own = {0};
+    bool is_read = rt__objects_read(&own, &s->strings, "/proc/self/maps") &&
+                   rt__objects_read_of(&s->objects, &s->strings, pid, &own);
+    s->is_other = true;
+    s->own = own_address_in(&s->objects, &own);
+    rt__objects_release(&own);
+    return is_read;
+}
+
+/* pid 0: of this process. */
+static struct rt__symbols *open_session(pid_t pid)
 {
     pthread_once(&once, register_fork);
     pthread_mutex_lock(&one_session);
@@ -42,7 +71,7 @@ struct rt__symbols *rt__symbols_open(void)
         pthread_mutex_unlock(&one_session);
         return NULL;
     }
-    if (rt__objects_read(&s->objects, &s->strings, "/proc/self/maps")) {
+    if (read_objects(s, pid)) {
         s->dwfl = rt__images_begin(&s->objects);
     }
     if (s->dwfl == NULL) {
@@ -50,6 +79,16 @@ struct rt__symbols *rt__symbols_open(void)
         return NULL;
     }
     return s;
+}
+
+struct rt__symbols *rt__symbols_open(void)
+{
+    return open_session(0);
+}
+
+struct rt__symbols *rt__symbols_open_of(pid_t pid)
+{
+    return pid > 0 ? open_session(pid) : NULL;
 }
 
 void rt__symbols_close(struct rt__symbols *s)
@@ -113,7 +152,7 @@ static size_t look_up(struct rt__symbols *s, uintptr_t pc, struct rt__symbol *ou
     if (name != NULL) {
         out[0].name = without_version(s, name);
     } else {
-        start = rt__frame_function(pc);
+        start = rt__frame_function(o, pc);
         out[0].name = made_up(s, o, start != 0 ? start : pc);
     }
     out[0].is_runtime = rt__name_is_runtime(o, out[0].name, false);
@@ -122,8 +161,11 @@ static size_t look_up(struct rt__symbols *s, uintptr_t pc, struct rt__symbol *ou
 
 uintptr_t rt__symbols_function_start(struct rt__symbols *s, uintptr_t pc)
 {
-    uintptr_t start = rt__frame_function(pc);
-    struct rt__object *o = start == 0 ? rt__objects_find(&s->objects, pc) : NULL;
+    struct rt__object *o = rt__objects_find(&s->objects, pc);
+    if (o == NULL && s->is_other) {
+        return pc;
+    }
+    uintptr_t start = rt__frame_function(o, pc);
     return start != 0 ? start : o != NULL && rt__names_find(o, pc, &start) != NULL ? start : pc;
 }
 

@@ -1,4 +1,4 @@
-/* symbols.h - from addresses to functions, files and lines, inlined frames included, inside the process.
+/* symbols.h - from addresses to functions, files and lines, inlined frames included, of this process or another.
  *
  * By libdw, from the objects that are loaded and their debug information. A session is opened for one
  * profile and closed after it, so that nothing is kept in between. Allocates, reads files and takes locks: never
@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct rt__symbols;
 
@@ -33,6 +34,9 @@ struct rt__mapping {
 
 /* NULL when there is no memory. Objects that cannot be read are passed over; their addresses get made-up names. */
 struct rt__symbols *rt__symbols_open(void);
+/* Of another process, by its maps and the files that they name: nothing of its memory is read, and nothing is asked of
+ * it. NULL when it may not be looked at, too. */
+struct rt__symbols *rt__symbols_open_of(pid_t pid);
 void rt__symbols_close(struct rt__symbols *s);
 
 /* Fills out with up to max functions at the address and returns how many, at least 1 (when max is). */

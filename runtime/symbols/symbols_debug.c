@@ -299,7 +299,7 @@ static const char *root_of(struct rt__symbols *s)
         return s->root;
     }
     s->root_sought = true;
-    uintptr_t own = (uintptr_t)rt__debug_find;
+    uintptr_t own = s->own;
     struct rt__object *o = rt__objects_find(&s->objects, own);
     struct rt__debug *d = o != NULL ? debug_of(o) : NULL;
     struct unit *u = d != NULL ? unit_at(d, own - d->bias) : NULL;

@@ -32,7 +32,7 @@ static bool is_what_was_loaded(const struct rt__object *o, Elf *elf)
     return strcmp(hex, o->build_id) == 0 && (hex[0] != '\0' || !o->is_deleted);
 }
 
-static int open_elf(const char *file, Elf **elf)
+int rt__elf_open(const char *file, Elf **elf)
 {
     int fd = open(file, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -48,7 +48,7 @@ static int open_elf(const char *file, Elf **elf)
 
 static int open_loaded(const struct rt__object *o, const char *file, Elf **elf)
 {
-    int fd = open_elf(file, elf);
+    int fd = rt__elf_open(file, elf);
     if (fd >= 0 && !is_what_was_loaded(o, *elf)) {
         elf_end(*elf);
         *elf = NULL;
@@ -65,12 +65,12 @@ static int find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwar
     const struct rt__object *o = *userdata;
     int fd = -1;
     if (o->is_vdso) {
-        *elf = elf_memory((char *)o->start, o->end - o->start);
+        *elf = elf_memory((char *)o->image, o->end - o->start);
         return -1;
     }
     /* The kernel's link stays good when the program's file was moved or deleted. */
-    if (o->is_program) {
-        fd = open_loaded(o, "/proc/self/exe", elf);
+    if (o->link != NULL) {
+        fd = open_loaded(o, o->link, elf);
     }
     if (fd < 0) {
         fd = open_loaded(o, o->file, elf);
@@ -90,7 +90,7 @@ static int open_matching(Dwfl_Module *module, const char *file)
     GElf_Addr unused;
     Elf *elf;
     int wanted_len = dwfl_module_build_id(module, &wanted, &unused);
-    int fd = wanted_len > 0 ? open_elf(file, &elf) : -1;
+    int fd = wanted_len > 0 ? rt__elf_open(file, &elf) : -1;
     if (fd < 0) {
         return -1;
     }

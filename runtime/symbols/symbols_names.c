@@ -23,20 +23,6 @@ struct rt__names {
     size_t count, room;
 };
 
-/* ---- frame information ---- */
-
-/* libgcc's, as the unwinder of exceptions calls it; its header is not installed. */
-struct dwarf_eh_bases {
-    void *tbase, *dbase, *func;
-};
-extern const void *_Unwind_Find_FDE(void *pc, struct dwarf_eh_bases *bases);
-
-uintptr_t rt__frame_function(uintptr_t pc)
-{
-    struct dwarf_eh_bases bases;
-    return _Unwind_Find_FDE((void *)pc, &bases) != NULL ? (uintptr_t)bases.func : 0;
-}
-
 /* ---- the symbol table ---- */
 
 static size_t leading_underscores(const char *name)
@@ -161,9 +147,9 @@ static const struct name *covering(const struct rt__names *names, uintptr_t pc)
 
 /* A label without a size, where the function begins that the address is in: by the frame information, or, where there
  * is none, because nothing else begins in between. */
-static const struct name *label_before(const struct rt__names *names, uintptr_t pc)
+static const struct name *label_before(struct rt__object *o, const struct rt__names *names, uintptr_t pc)
 {
-    uintptr_t start = rt__frame_function(pc);
+    uintptr_t start = rt__frame_function(o, pc);
     size_t n = count_up_to(names, start != 0 ? start : pc);
     const struct name *last = n > 0 ? &names->at[n - 1] : NULL;
     bool agrees = last != NULL && !last->has_size && last->end > pc && (start == 0 || last->start == start);
@@ -175,7 +161,7 @@ const char *rt__names_find(struct rt__object *o, uintptr_t pc, uintptr_t *start)
     const struct rt__names *names = names_of(o);
     const struct name *found = names != NULL ? covering(names, pc) : NULL;
     if (names != NULL && found == NULL) {
-        found = label_before(names, pc);
+        found = label_before(o, names, pc);
     }
     if (found == NULL) {
         return NULL;

@@ -80,7 +80,7 @@ void rt__build_id_hex(const unsigned char *id, size_t len, char *hex)
 
 /* ---- objects, from the dynamic linker ---- */
 
-static bool add_mapping(struct rt__objects *o, const struct rt__mapping *mapping)
+bool rt__objects_add_mapping(struct rt__objects *o, const struct rt__mapping *mapping)
 {
     struct rt__mapping *all = rt__array_grown(o->mappings, o->mappings_count, &o->mappings_room, sizeof *all);
     if (all == NULL) {
@@ -132,7 +132,7 @@ static bool read_segments(struct rt__objects *o, struct rt__object *object, cons
         }
         object->end = end;
         struct rt__mapping code = {start, end, h->p_offset & -page, NULL, object->build_id};
-        if ((h->p_flags & PF_X) && !add_mapping(o, &code)) {
+        if ((h->p_flags & PF_X) && !rt__objects_add_mapping(o, &code)) {
             return false;
         }
     }
@@ -157,6 +157,8 @@ static int found_object(struct dl_phdr_info *info, size_t size, void *arg)
         return r->failed;
     }
     object->is_vdso = lies_in(object, getauxval(AT_SYSINFO_EHDR));
+    object->image = (const void *)object->start;
+    object->link = object->is_program ? "/proc/self/exe" : NULL;
     object->is_own = lies_in(object, (uintptr_t)rt__objects_read);
     /* Good enough where there is no /proc; else maps has the full name. */
     const char *name = object->is_program ? (const char *)getauxval(AT_EXECFN) : info->dlpi_name;
@@ -193,7 +195,7 @@ static bool take_line(struct reading *r, const struct rt__maps_line *line, bool 
         object->is_deleted = line->is_deleted;
     }
     struct rt__mapping mapping = {line->start, line->limit, line->offset, file, object ? object->build_id : ""};
-    return !line->is_code || add_mapping(r->o, &mapping);
+    return !line->is_code || rt__objects_add_mapping(r->o, &mapping);
 }
 
 /* False when there is no such file, or nothing in it. */
@@ -258,6 +260,17 @@ static bool is_heap(const char *file)
            strncmp(base, "libgc.so", 8) == 0;
 }
 
+void rt__objects_arrange(struct rt__objects *o)
+{
+    rt__spans_sort(&o->spans);
+    if (o->mappings_count > 0) {
+        program_first(o);
+    }
+    for (size_t i = 0; i < o->count; i++) {
+        o->at[i].is_heap = is_heap(o->at[i].file);
+    }
+}
+
 bool rt__objects_read(struct rt__objects *o, struct rt__strings *strings, const char *maps_file)
 {
     struct reading r = {o, strings, false};
@@ -269,12 +282,7 @@ bool rt__objects_read(struct rt__objects *o, struct rt__strings *strings, const 
     if (!read_maps(&r, maps_file)) {
         name_mappings(o);
     }
-    if (o->mappings_count > 0) {
-        program_first(o);
-    }
-    for (size_t i = 0; i < o->count; i++) {
-        o->at[i].is_heap = is_heap(o->at[i].file);
-    }
+    rt__objects_arrange(o);
     return !r.failed;
 }
 

@@ -2,9 +2,11 @@
  *
  *   symbols.c           the session: its lock, its cache of answers
  *   symbols_objects.c   which objects are loaded where, and the mappings
+ *   symbols_process.c   the same of another process, by its maps and the files
  *   symbols_image.c     their files, opened when an address falls into them, and refused when they are others
  *   symbols_debug.c     functions, inlined calls and lines by DWARF
- *   symbols_names.c     functions by symbol table and frame information, where there is no DWARF
+ *   symbols_names.c     functions by symbol table, where there is no DWARF
+ *   symbols_frames.c    where functions begin, by frame information
  *   symbols_strings.c   arrays, spans of addresses and strings of a session; paths (pure)
  */
 #ifndef RT_SYMBOLS_SYMBOLS_PARTS_H
@@ -58,10 +60,13 @@ struct rt__object {
     uintptr_t low;        /* what libdwfl takes for its start */
     const char *file;     /* as mapped; "[vdso]" */
     const char *build_id; /* hex; "" when it has none */
+    const char *link;     /* the kernel's to the program's file, good even when that was moved; NULL: not the program */
+    const void *image;    /* the vdso's bytes in this process */
     bool is_program, is_vdso;
     bool is_deleted; /* another file may have its name now */
     bool is_own;     /* holds libcruntime */
     bool is_heap;    /* libmimalloc or libgc: the runtime's, whatever is in it */
+    bool is_other;   /* of another process: its memory is not here */
     Dwfl_Module *module;
     bool is_checked, is_usable; /* its file can be read and is what was loaded */
     struct rt__debug *debug;    /* NULL: none, or not yet looked for */
@@ -79,6 +84,12 @@ struct rt__objects {
 
 /* Reads what is loaded. Without a readable maps file the mappings are the program headers'. */
 bool rt__objects_read(struct rt__objects *o, struct rt__strings *strings, const char *maps_file);
+/* symbols_process.c: what another process has loaded. own is what this one has: code that both have tells which of the
+ * other's is the runtime's. False when its maps cannot be read. */
+bool rt__objects_read_of(struct rt__objects *o, struct rt__strings *strings, pid_t pid, const struct rt__objects *own);
+bool rt__objects_add_mapping(struct rt__objects *o, const struct rt__mapping *mapping);
+/* The last step of reading. */
+void rt__objects_arrange(struct rt__objects *o);
 struct rt__object *rt__objects_find(const struct rt__objects *o, uintptr_t address);
 void rt__objects_release(struct rt__objects *o);
 
@@ -102,6 +113,8 @@ void rt__build_id_hex(const unsigned char *id, size_t len, char *hex);
 Dwfl *rt__images_begin(struct rt__objects *o);
 /* Opens the object's file at the first call; false when it cannot be used. */
 bool rt__image_open(struct rt__object *o);
+/* A file's descriptor and its ELF handle; -1 when it cannot be opened. */
+int rt__elf_open(const char *file, Elf **elf);
 
 /* ---- symbols_debug.c ---- */
 
@@ -110,10 +123,13 @@ bool rt__image_open(struct rt__object *o);
 size_t rt__debug_find(struct rt__symbols *s, struct rt__object *o, uintptr_t pc, struct rt__symbol *out, size_t max);
 void rt__debug_release(struct rt__debug *d);
 
+/* ---- symbols_frames.c ---- */
+
+/* Start of the function by its frame information; 0 when there is none. o NULL: in no object of this process. */
+uintptr_t rt__frame_function(struct rt__object *o, uintptr_t pc);
+
 /* ---- symbols_names.c ---- */
 
-/* Start of the function by its frame information; 0 when there is none. */
-uintptr_t rt__frame_function(uintptr_t pc);
 /* The symbol that the address is in, and where it starts; NULL when there is none. */
 const char *rt__names_find(struct rt__object *o, uintptr_t pc, uintptr_t *start);
 void rt__names_release(struct rt__names *n);
@@ -126,6 +142,8 @@ struct rt__symbols {
     Dwfl *dwfl;
     struct rt__objects objects;
     struct rt__strings strings;
+    bool is_other;    /* the process is another one */
+    uintptr_t own;    /* where rt__debug_find is in the process; 0: not known */
     const char *root; /* folder with the runtime's sources, ends with "/"; NULL: not known */
     bool root_sought;
     struct rt__answer *answers; /* a hash table; found[first] and on are the functions */

@@ -218,6 +218,25 @@ static void a_signal_comes_to_the_one_thread_with_its_word(void **state)
     assert_true(heard.word == UINT64_C(0xfedcba9876543210));
 }
 
+static void a_timer_of_real_time_signals_its_thread_once(void **state)
+{
+    (void)state;
+    int alarm;
+    uint64_t begin_ns = rt__os_now_ns();
+
+    listen_anew();
+    assert_int_equal(rt__os_alarm_once(&alarm, rt__os_tid(), SIGUSR1, 78, 20 * MS), 0);
+    while (heard_count() == 0 && rt__os_now_ns() - begin_ns < 60000 * MS)
+        usleep(1000);
+    assert_true(rt__os_now_ns() - begin_ns >= 20 * MS);
+    usleep(50 * 1000); /* a second one would have come */
+    rt__os_alarm_stop(alarm);
+    assert_int_equal(heard_count(), 1);
+    assert_int_equal(heard.tid, rt__os_tid());
+    assert_int_equal(heard.code, SI_TIMER);
+    assert_true(heard.word == 78);
+}
+
 static void burn(uint64_t cpu_ns)
 {
     uint64_t end_ns = rt__os_thread_cpu_ns() + cpu_ns;
@@ -262,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_thread_that_is_gone_is_an_answer_and_leaves_errno_alone),
         cmocka_unit_test(a_walk_finds_every_thread_once),
         cmocka_unit_test(a_signal_comes_to_the_one_thread_with_its_word),
+        cmocka_unit_test(a_timer_of_real_time_signals_its_thread_once),
         cmocka_unit_test(a_timer_signals_its_thread_once_a_period_of_its_cpu_time_until_it_is_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

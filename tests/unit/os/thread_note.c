@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <sys/syscall.h>
-#include "runtime/profile/thread_note.h"
+#include "runtime/os/thread_note.h"
 
 static const char *note(char state, long call, bool has_answered)
 {

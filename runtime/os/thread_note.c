@@ -4,7 +4,7 @@
  * of libc's (pselect6: select), and "nanosleep" is what people look for. futex stays, as it may be a
  * mutex, a condition or a join; the stack tells which.
  */
-#include "runtime/profile/thread_note.h"
+#include "runtime/os/thread_note.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -131,7 +131,7 @@ static const char *outside_of_calls(char state)
     return state == 'S' || state == 'D' ? "page fault" : "running";
 }
 
-static const char *of_state(const struct rt__os_task *task)
+const char *rt__thread_word(const struct rt__os_task *task)
 {
     if (is_stopped(task->state)) {
         return "stopped";
@@ -150,7 +150,7 @@ static const char *of_state(const struct rt__os_task *task)
 
 void rt__thread_note(const struct rt__os_task *task, bool has_answered, char note[RT__THREAD_NOTE_BYTES])
 {
-    const char *word = of_state(task);
+    const char *word = rt__thread_word(task);
     const char *after = has_answered ? "" : ", no answer";
     if (word) {
         snprintf(note, RT__THREAD_NOTE_BYTES, "%s%s", word, after);

@@ -18,7 +18,8 @@ enum knob_type {
     KNOB_PERCENT, /* an integer; any negative one means off */
     KNOB_BYTES,   /* digits and an optional unit */
     KNOB_WORD,    /* one of words */
-    KNOB_PATH,    /* text, stored in heapdumpdir */
+    KNOB_PATH,    /* text of at least one byte */
+    KNOB_ADDRESS, /* text: off or host:port */
     KNOB_PAIRS    /* CDEBUG: the debug keys' rows say the rest; no value of its own */
 };
 
@@ -46,10 +47,14 @@ struct knob {
     bool is_debug_key;
     bool pending; /* no module of this version obeys it */
     size_t offset;
-    size_t size; /* of the field: 1, 4 or 8 for numbers; 0 = no field */
+    size_t size; /* of the field: 1, 4 or 8 for numbers, more for text with its NUL; 0 = no field */
 };
 
 extern const struct knob env__knobs[ENV_KNOBS];
+
+/* Whether the field is text; then where it begins. */
+bool env__knob_is_text(const struct knob *knob);
+const char *env__knob_text(const struct knob *knob, const struct env_settings *s);
 
 int64_t env__knob_load(const struct knob *knob, const struct env_settings *s);
 void env__knob_store(const struct knob *knob, struct env_settings *s, int64_t value);
@@ -58,5 +63,8 @@ void env__knob_store(const struct knob *knob, struct env_settings *s, int64_t va
  * -1 with *err filled and nothing stored (of CDEBUG: the pairs before the bad one are stored). */
 int env__parse_knob(enum env_knob which, const char *text, enum env_source source, struct env_settings *s,
                     struct env_error *err);
+
+/* env__check_agent - what CAGENT may say only when CDEBUG allows it. Returns 0, or -1 with *err filled. */
+int env__check_agent(const struct env_settings *s, struct env_error *err);
 
 #endif

@@ -109,6 +109,7 @@ static int parse_number(const struct knob *knob, const char *text, int64_t *valu
     case KNOB_WORD:
         return parse_word(knob, text, value);
     case KNOB_PATH:
+    case KNOB_ADDRESS:
     case KNOB_PAIRS:
         break;
     }
@@ -150,17 +151,33 @@ int env_parse_allocator(const char *text, enum env_allocator *which)
     return 0;
 }
 
+bool env_agent_is_valid(const char *text, bool *is_remote)
+{
+    struct sockaddr_storage address;
+
+    *is_remote = false;
+    if (strcmp(text, "off") == 0)
+        return true;
+    if (env_parse_address(text, &address) == 0)
+        return false;
+    *is_remote = !env_address_is_loopback((const struct sockaddr *)&address);
+    return true;
+}
+
 /* ---- storing, and saying what is wrong -------------------------------------------------------- */
 
 static int store(enum env_knob which, const char *text, enum env_source source, struct env_settings *s)
 {
     const struct knob *knob = &env__knobs[which];
 
-    if (knob->type == KNOB_PATH) {
+    if (env__knob_is_text(knob)) {
         size_t len = strlen(text);
-        if (len == 0 || len >= sizeof(s->heapdumpdir))
+        bool is_remote;
+        if (len == 0 || len >= knob->size)
             return -1;
-        memcpy(s->heapdumpdir, text, len + 1);
+        if (knob->type == KNOB_ADDRESS && !env_agent_is_valid(text, &is_remote))
+            return -1;
+        memcpy((char *)s + knob->offset, text, len + 1);
     } else {
         int64_t value;
         if (parse_number(knob, text, &value) != 0)
@@ -284,5 +301,16 @@ int env__parse_knob(enum env_knob which, const char *text, enum env_source sourc
         return 0;
     begin_error(err, which, text);
     append(err, env_want(which), "", "");
+    return -1;
+}
+
+int env__check_agent(const struct env_settings *s, struct env_error *err)
+{
+    bool is_remote;
+
+    if (s->agentremote || !env_agent_is_valid(s->agent, &is_remote) || !is_remote)
+        return 0;
+    begin_error(err, ENV_CAGENT, s->agent);
+    append(err, env_want(ENV_CAGENT), "", "");
     return -1;
 }

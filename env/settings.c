@@ -35,6 +35,16 @@ const struct knob env__knobs[ENV_KNOBS] = {
 #include "env/knobs.def"
 };
 
+bool env__knob_is_text(const struct knob *knob)
+{
+    return knob->type == KNOB_PATH || knob->type == KNOB_ADDRESS;
+}
+
+const char *env__knob_text(const struct knob *knob, const struct env_settings *s)
+{
+    return (const char *)s + knob->offset;
+}
+
 int64_t env__knob_load(const struct knob *knob, const struct env_settings *s)
 {
     const char *field = (const char *)s + knob->offset;
@@ -81,7 +91,7 @@ void env__knob_store(const struct knob *knob, struct env_settings *s, int64_t va
 
 void env_settings_default(struct env_settings *s, int default_procs)
 {
-    memset(s, 0, sizeof(*s)); /* heapdumpdir = "", every source = ENV_DEFAULT */
+    memset(s, 0, sizeof(*s)); /* texts = "", every source = ENV_DEFAULT */
     for (int i = 0; i < ENV_KNOBS; i++)
         env__knob_store(&env__knobs[i], s, env__knobs[i].def);
     if (default_procs > s->max_procs)
@@ -100,7 +110,7 @@ int env_settings_load(struct env_settings *s, int default_procs, env_getter get,
         if (env__parse_knob(i, text, ENV_ENVIRONMENT, s, err) != 0)
             return -1;
     }
-    return 0;
+    return env__check_agent(s, err);
 }
 
 const char *env_want(enum env_knob knob)
@@ -182,8 +192,8 @@ int env_knob_value(const struct env_settings *s, enum env_knob which, char *buf,
 
     if (knob->type == KNOB_PAIRS)
         return debug_value(s, buf, size);
-    if (knob->type == KNOB_PATH)
-        return snprintf(buf, size, "%s", s->heapdumpdir);
+    if (env__knob_is_text(knob))
+        return snprintf(buf, size, "%s", env__knob_text(knob, s));
     if (knob->type == KNOB_WORD)
         return snprintf(buf, size, "%s", word_of(knob, value));
     if (knob->off_ok && value == knob->off)

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include "env/address.h"
 
 enum env_source { ENV_DEFAULT, ENV_ENVIRONMENT, ENV_CALL };
 
@@ -31,6 +32,7 @@ enum env_knob {
     ENV_CMAXPROCS,
     ENV_CTRACEBACK,
     ENV_CALLOCATOR,
+    ENV_CAGENT,
     ENV_CDEBUG, /* as a whole; the keys follow */
     ENV_GCTRACE,
     ENV_GCPACERTRACE,
@@ -44,6 +46,7 @@ enum env_knob {
     ENV_GCSTRESS,
     ENV_SIGQUIT,
     ENV_HEAPDUMPDIR,
+    ENV_AGENTREMOTE,
     ENV_KNOBS
 };
 
@@ -53,7 +56,8 @@ struct env_settings {
     int32_t max_procs;          /* CMAXPROCS */
     enum env_traceback traceback;
     enum env_allocator allocator;
-    int32_t gctrace; /* 0, 1, 2 */
+    char agent[ENV_ADDRESS_MAX]; /* "" = the program says, "off", or host:port */
+    int32_t gctrace;             /* 0, 1, 2 */
     int32_t gcpacertrace;
     int32_t scavtrace;
     int32_t inittrace;
@@ -65,13 +69,14 @@ struct env_settings {
     int64_t gcstress; /* a cycle at every Nth managed allocation; 0 = off */
     bool sigquit_continue;
     char heapdumpdir[ENV_PATH_MAX]; /* "" = none */
+    int32_t agentremote;
     enum env_source source[ENV_KNOBS];
 };
 
 /* One sentence, e.g. `CGC=abc: want an integer percentage or "off"`; long values are cut with
  * "..." and bytes that are not printable ASCII are shown as ?, so it is always one line. */
 struct env_error {
-    char text[320];
+    char text[352];
 };
 
 typedef const char *(*env_getter)(const char *name, void *arg);
@@ -88,6 +93,9 @@ int env_parse_percent(const char *text, int32_t *percent);
 int env_parse_bytes(const char *text, int64_t *bytes);
 int env_parse_traceback(const char *text, enum env_traceback *level);
 int env_parse_allocator(const char *text, enum env_allocator *which);
+
+/* Whether text is what CAGENT takes: off, or an address; is_remote: one beyond loopback. */
+bool env_agent_is_valid(const char *text, bool *is_remote);
 
 /* env_want - what is wanted of a knob, as a clause: `want an integer percentage or "off"`. */
 const char *env_want(enum env_knob knob);

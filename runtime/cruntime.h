@@ -8,8 +8,8 @@
  *                  mimalloc (freed by hand or by scope), chosen at start by CALLOCATOR.
  *
  * Three rules are enough to use it:
- *   1. Link it; the variables CGC, CMEMLIMIT, CMAXPROCS, CTRACEBACK, CDEBUG and CALLOCATOR are
- *      read before main, and a malformed one ends the program with status 2.
+ *   1. Link it; the variables CGC, CMEMLIMIT, CMAXPROCS, CTRACEBACK, CDEBUG, CALLOCATOR and CAGENT
+ *      are read before main, and a malformed one ends the program with status 2.
  *   2. A managed pointer must never live only in process-heap memory (malloc'd blocks, a
  *      library's structs, epoll's data): no collector looks there. Allocate in an rt_scope, or
  *      keep the pointer in a managed object, on a stack or in a global variable.
@@ -419,8 +419,9 @@ struct rt_agent_options {
     bool may_be_remote;
 };
 /* rt_agent_start - options may be NULL. CAGENT comes before: with `off` nothing is started and 0 returned; with an
- * address that one is used (and the agent started before main, this call or not). Returns 0; -EALREADY when it runs;
- * -EPERM for an address beyond loopback, or in a set-user-id process; or why it cannot listen. A port file that cannot
+ * address that one is used (and the agent started before main, this call or not: then 0 as well). Returns 0; -EALREADY
+ * when an earlier call has started it; -EINVAL for what is no address (names other than localhost are not looked up);
+ * -EPERM for one beyond loopback, or in a set-user-id process; or why it cannot listen. A port file that cannot
  * be written is one line on stderr and no error. Go: agent.Listen of github.com/google/gops. */
 RT_API int rt_agent_start(const struct rt_agent_options *options);
 /* rt_agent_stop - closes the listener and removes the file; answers under way end early. Done by itself at exit. */

@@ -1,4 +1,4 @@
-/* init.c - the runtime's start, before main: knobs, heaps, collector, background thread.
+/* init.c - the runtime's start, before main: knobs, heaps, collector, background thread, agent.
  *
  * A constructor: malloc works from the first call long before it (heap/process.c starts itself),
  * but nothing managed exists until here. A malformed variable ends the program with status 2 and
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "env/settings.h"
+#include "runtime/agent/agent.h"
 #include "runtime/crash/crash.h"
 #include "runtime/cruntime.h"
 #include "runtime/gc/cycle.h"
@@ -119,4 +120,5 @@ __attribute__((constructor(110))) static void start(void)
     timed(&settings, "cruntime/profile", rt__profile_start);
     timed(&settings, "cruntime/scavenger", rt__scavenger_start);
     rt__knobs_start(&settings);
+    timed(&settings, "cruntime/agent", rt__agent_start);
 }

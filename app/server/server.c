@@ -179,6 +179,17 @@ static void say_listening(void)
             address->is_ipv6 ? "]" : "", server.options->port);
 }
 
+/* gops and cops ask an app that serves. Without it the app serves as well; what kept CAGENT's from starting before main
+ * has been told. */
+static void start_agent(void)
+{
+    const char *variable = getenv("CAGENT");
+    int rc = rt_agent_start(NULL);
+
+    if (rc != 0 && (variable == NULL || variable[0] == '\0'))
+        fprintf(stderr, "app: there is no agent: %s\n", strerror(-rc));
+}
+
 int server_run(const struct server_options *options, struct failure *err)
 {
     struct server_loop *first;
@@ -208,6 +219,7 @@ int server_run(const struct server_options *options, struct failure *err)
         server.stop_socket =
             h2o_evloop_socket_create(first->loop.ctx.loop, options->stop_fd, H2O_SOCKET_FLAG_DONT_READ);
         h2o_socket_read_start(server.stop_socket, on_stop_fd);
+        start_agent();
         say_listening();
     } else {
         stop_all();

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The longest line is CDEBUG's complaint with its text cut to 320; a gctrace line has some 200. A
+/* The longest line is CDEBUG's complaint with its text cut to 352; a gctrace line has some 200. A
  * pipe takes up to 4096 bytes whole, and small thread stacks have room for this. */
 #define LINE_BYTES 1024
 

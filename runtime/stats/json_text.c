@@ -136,7 +136,7 @@ static void shortest_digits(struct decimal *d, double value)
         d->digits[--d->n] = '\0';
 }
 
-static char *put_exponent_form(char *p, const struct decimal *d)
+static char *put_exponent_form(char *p, const struct decimal *d, int exponent_width)
 {
     *p++ = d->digits[0];
     if (d->n > 1) {
@@ -144,7 +144,7 @@ static char *put_exponent_form(char *p, const struct decimal *d)
         memcpy(p, d->digits + 1, (size_t)d->n - 1);
         p += d->n - 1;
     }
-    return p + sprintf(p, "e%+d", d->point - 1);
+    return p + sprintf(p, "e%+0*d", exponent_width, d->point - 1);
 }
 
 static char *put_plain_form(char *p, const struct decimal *d)
@@ -163,7 +163,7 @@ static char *put_plain_form(char *p, const struct decimal *d)
     return p;
 }
 
-const char *rt__json_double(char *buf, double value)
+static const char *put_double(char *buf, double value, double least_plain, int exponent_width)
 {
     char *p = buf;
     if (!isfinite(value))
@@ -177,8 +177,20 @@ const char *rt__json_double(char *buf, double value)
     } else {
         struct decimal d;
         shortest_digits(&d, value);
-        p = value < 1e-6 || value >= 1e21 ? put_exponent_form(p, &d) : put_plain_form(p, &d);
+        bool is_plain = value >= least_plain && value < 1e21;
+        p = is_plain ? put_plain_form(p, &d) : put_exponent_form(p, &d, exponent_width);
     }
     *p = '\0';
     return buf;
+}
+
+const char *rt__json_double(char *buf, double value)
+{
+    return put_double(buf, value, 1e-6, 2);
+}
+
+/* Exponents of two digits at the least, and from a larger number on. */
+const char *rt__fmt_double(char *buf, double value)
+{
+    return put_double(buf, value, 1e-4, 3);
 }

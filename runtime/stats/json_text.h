@@ -25,5 +25,7 @@ void rt__json_cstring(FILE *out, const char *text); /* NULL is written as "" */
 /* value as encoding/json writes a float64; NaN and infinities, which JSON lacks, as 0. buf holds
  * RT__DOUBLE_TEXT bytes. Returns buf. */
 const char *rt__json_double(char *buf, double value);
+/* The same number as Go's %v prints it. */
+const char *rt__fmt_double(char *buf, double value);
 
 #endif

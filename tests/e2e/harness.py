@@ -8,6 +8,7 @@ program had printed by then. A program is ended by its process id, never by its 
 
 leaving the block sends SIGTERM and insists on exit status 0.
 """
+import atexit
 import contextlib
 import http.client
 import json
@@ -24,6 +25,9 @@ import unittest
 BUILD = os.path.abspath(os.environ.get("RT_BUILD", "build"))
 SANITIZE = [name for name in os.environ.get("RT_SANITIZE", "").split(",") if name]
 GCSTRESS = os.environ.get("RT_TEST_GCSTRESS", "")
+# Where programs that a test starts put the ports of their agents: not with those of the user.
+AGENTS = tempfile.mkdtemp(prefix="cruntime-agents.")
+atexit.register(shutil.rmtree, AGENTS, ignore_errors=True)
 START_S = 20 if not (SANITIZE or GCSTRESS) else 120
 STOP_S = 20 if not (SANITIZE or GCSTRESS) else 120
 
@@ -47,6 +51,7 @@ def environment(extra=None):
     """A clean environment with the given variables. Under `make torture` CDEBUG also stresses."""
     keep = ("PATH", "LANG", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
     env = {name: os.environ[name] for name in keep if name in os.environ}
+    env["GOPS_CONFIG_DIR"] = AGENTS
     env.update(extra or {})
     if GCSTRESS and "gcstress" not in env.get("CDEBUG", ""):
         env["CDEBUG"] = ",".join(filter(None, [env.get("CDEBUG", ""), "gcstress=" + GCSTRESS]))

@@ -16,6 +16,8 @@ BAD = [  # variable, value, a word of what is wanted
     ("CTRACEBACK", "loud", "none"), ("CTRACEBACK", "3", "none"),
     ("CDEBUG", "gctrace", "key=value"), ("CDEBUG", "gctrace=x", "gctrace"), ("CDEBUG", "nosuch=1", "known key"),
     ("CDEBUG", "gctrace=1,nosuch=1", "known key"),
+    ("CAGENT", "on", "loopback"), ("CAGENT", "6060", "loopback"), ("CAGENT", ":6060", "loopback"),
+    ("CAGENT", "0.0.0.0:0", "agentremote"), ("CAGENT", "127.0.0.1:65536", "loopback"), ("CDEBUG", "agentremote=2", "0 or 1"),
     ("CALLOCATOR", "x", "boehm"), ("CALLOCATOR", "BOEHM", "boehm"),
 ]
 
@@ -25,6 +27,7 @@ GOOD = [  # variable, value, what show_settings prints for it
     ("CMEMLIMIT", "2GiB", str(2 << 30)), ("CMEMLIMIT", "off", "off"),
     ("CMAXPROCS", "1", "1"), ("CMAXPROCS", "3", "3"),
     ("CTRACEBACK", "all", "all"), ("CTRACEBACK", "none", "none"), ("CTRACEBACK", "2", "system"),
+    ("CAGENT", "off", "off"), ("CAGENT", "127.0.0.1:0", "127.0.0.1:0"), ("CAGENT", "localhost:0", "localhost:0"),
     ("CALLOCATOR", "mimalloc", "mimalloc"), ("CALLOCATOR", "boehm", "boehm"),
 ]
 

@@ -17,6 +17,7 @@ void fuzz_query(const uint8_t *data, size_t size);  /* query strings, and the da
 void fuzz_path(const uint8_t *data, size_t size);   /* paths against the table of routes */
 void fuzz_config(const uint8_t *data, size_t size); /* configuration files */
 void fuzz_debug(const uint8_t *data, size_t size);  /* parameters, addresses and settings below /debug */
+void fuzz_agent(const uint8_t *data, size_t size);  /* heads of HTTP, hosts and numbers that the agent is sent */
 
 /* fuzz_require - the input has shown that something does not hold. */
 #define fuzz_require(claim) ((claim) ? (void)0 : fuzz_fail(__FILE__, __LINE__, #claim))

@@ -86,12 +86,22 @@ static void kept_debug_requests_do_no_harm(void **state)
     run_folder(fuzz_debug, "debug");
 }
 
+static void kept_requests_to_the_agent_do_no_harm(void **state)
+{
+    (void)state;
+    run_folder(fuzz_agent, "agent");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kept_bodies_do_no_harm),         cmocka_unit_test(kept_tokens_do_no_harm),
-        cmocka_unit_test(kept_queries_do_no_harm),        cmocka_unit_test(kept_paths_do_no_harm),
-        cmocka_unit_test(kept_configurations_do_no_harm), cmocka_unit_test(kept_debug_requests_do_no_harm),
+        cmocka_unit_test(kept_bodies_do_no_harm),
+        cmocka_unit_test(kept_tokens_do_no_harm),
+        cmocka_unit_test(kept_queries_do_no_harm),
+        cmocka_unit_test(kept_paths_do_no_harm),
+        cmocka_unit_test(kept_configurations_do_no_harm),
+        cmocka_unit_test(kept_debug_requests_do_no_harm),
+        cmocka_unit_test(kept_requests_to_the_agent_do_no_harm),
     };
 
     return cmocka_run_group_tests_name("fuzz_seeds", tests, NULL, NULL);

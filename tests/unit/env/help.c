@@ -93,6 +93,9 @@ static void expected_row_end(enum env_knob knob, char *end, size_t size)
         snprintf(end, size, " | an integer of at least 1 | counted at start | threads |");
     else if (knob == ENV_CALLOCATOR)
         snprintf(end, size, " | boehm or mimalloc | boehm, unless configure was given another | - |");
+    else if (knob == ENV_CAGENT)
+        snprintf(end, size, " | %s | as the program says; the app: `127.0.0.1:0` | - |",
+                 env_want(knob) + strlen("want "));
     else
         snprintf(end, size, " | %s | %s%s%s | %s |", env_want(knob) + strlen("want "), mark, value, mark, unit);
 }

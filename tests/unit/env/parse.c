@@ -194,8 +194,11 @@ static int load(const char *name, const char *value, struct env_settings *s, str
 
 #define KEYS                                                                                                           \
     "(gctrace, gcpacertrace, scavtrace, inittrace, memprofilerate, mutexprofilefraction, blockprofilerate, "           \
-    "schedtrace, madvdontneed, gcstress, sigquit, heapdumpdir)"
+    "schedtrace, madvdontneed, gcstress, sigquit, heapdumpdir, agentremote)"
 #define BYTES_WANT "want bytes as an integer with an optional unit B, KiB, MiB, GiB or TiB, or \"off\""
+#define AGENT_WANT                                                                                                     \
+    "want off, or host:port of this machine's loopback (127.0.0.1:0, localhost:6060, [::1]:0), or any with "           \
+    "CDEBUG=agentremote=1"
 #define TEN "aaaaaaaaaa"
 #define SEVENTY TEN TEN TEN TEN TEN TEN TEN
 #define LONGEST_PATH                                                                                                   \
@@ -248,6 +251,9 @@ static void a_malformed_variable_is_named_with_its_value_and_what_is_wanted(void
         {"CDEBUG", "gcstress=x", "CDEBUG=gcstress=x: want an integer of at least 0 for gcstress"},
         {"CDEBUG", "sigquit=1", "CDEBUG=sigquit=1: want continue for sigquit"},
         {"CDEBUG", "sigquit=", "CDEBUG=sigquit=: want continue for sigquit"},
+        {"CDEBUG", "agentremote=2", "CDEBUG=agentremote=2: want 0 or 1 for agentremote"},
+        {"CAGENT", "6060", "CAGENT=6060: " AGENT_WANT},
+        {"CAGENT", "0.0.0.0:6060", "CAGENT=0.0.0.0:6060: " AGENT_WANT},
         {"CDEBUG", "heapdumpdir=", "CDEBUG=heapdumpdir=: want a path of 1 to 255 bytes for heapdumpdir"},
         /* In a list the culprit is quoted. */
         {"CDEBUG", "gctrace=1,gcstress",
@@ -297,12 +303,13 @@ static void every_well_formed_debug_key_is_stored(void **state)
     struct env_error err;
 
     (void)state;
-    assert_int_equal(load("CDEBUG",
-                          "gctrace=2,gcpacertrace=1,scavtrace=1,inittrace=1,memprofilerate=1,mutexprofilefraction=10,"
-                          "blockprofilerate=9223372036854775807,schedtrace=1000,"
-                          "madvdontneed=0,gcstress=9223372036854775807,sigquit=continue,heapdumpdir=/var/tmp/a=b c",
-                          &s, &err),
-                     0);
+    assert_int_equal(
+        load("CDEBUG",
+             "gctrace=2,gcpacertrace=1,scavtrace=1,inittrace=1,memprofilerate=1,mutexprofilefraction=10,"
+             "blockprofilerate=9223372036854775807,schedtrace=1000,"
+             "madvdontneed=0,gcstress=9223372036854775807,sigquit=continue,agentremote=1,heapdumpdir=/var/tmp/a=b c",
+             &s, &err),
+        0);
     assert_int_equal(s.gctrace, 2);
     assert_int_equal(s.gcpacertrace, 1);
     assert_int_equal(s.scavtrace, 1);
@@ -314,9 +321,55 @@ static void every_well_formed_debug_key_is_stored(void **state)
     assert_int_equal(s.madvdontneed, 0);
     assert_true(s.gcstress == INT64_MAX);
     assert_true(s.sigquit_continue);
+    assert_int_equal(s.agentremote, 1);
     assert_string_equal(s.heapdumpdir, "/var/tmp/a=b c");
     for (int i = ENV_CDEBUG; i < ENV_KNOBS; i++)
         assert_int_equal(s.source[i], ENV_ENVIRONMENT);
+}
+
+static const char *get_remote(const char *name, void *agent)
+{
+    if (strcmp(name, "CDEBUG") == 0)
+        return "agentremote=1";
+    return strcmp(name, "CAGENT") == 0 ? agent : NULL;
+}
+
+static void an_agent_may_listen_beyond_loopback_only_when_told_twice(void **state)
+{
+    static const char *const remote[] = {"0.0.0.0:0", "192.168.1.7:6060", "[::]:0", "[2001:db8::1]:1"};
+    static const char *const local[] = {"off", "127.0.0.1:0", "127.9.9.9:65535", "localhost:1", "[::1]:0"};
+    struct env_settings s;
+    struct env_error err;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(remote); i++) {
+        assert_int_equal(load("CAGENT", remote[i], &s, &err), -1);
+        assert_non_null(strstr(err.text, AGENT_WANT));
+        assert_int_equal(env_settings_load(&s, 4, get_remote, (void *)remote[i], &err), 0);
+        assert_string_equal(s.agent, remote[i]);
+    }
+    for (size_t i = 0; i < ROWS(local); i++) {
+        assert_int_equal(load("CAGENT", local[i], &s, &err), 0);
+        assert_string_equal(s.agent, local[i]);
+        assert_int_equal(s.source[ENV_CAGENT], ENV_ENVIRONMENT);
+    }
+}
+
+static void what_is_no_address_is_refused_even_with_agentremote(void **state)
+{
+    static const char *const bad[] = {"on",        ":6060",      "127.0.0.1",       "127.0.0.1:",   "127.0.0.1:65536",
+                                      "127.1:80",  "::1:80",     "[::1]",           "[]:1",         "[127.0.0.1]:1",
+                                      "host:80",   "localhost",  "127.0.0.1:80 ",   " off",         "127.0.0.1:-1",
+                                      "0x7f.1:80", "[::1%lo]:1", "127.0.0.1:00080", "127.0.0.1:01", SEVENTY ":1"};
+    struct env_settings s;
+    struct env_error err;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(bad); i++) {
+        if (env_settings_load(&s, 4, get_remote, (void *)bad[i], &err) != -1)
+            fail_msg("CAGENT=%s was accepted", bad[i]);
+        assert_string_equal(s.agent, "");
+    }
 }
 
 static void of_a_debug_key_given_twice_the_later_wins(void **state)
@@ -354,6 +407,8 @@ int main(void)
         cmocka_unit_test(a_malformed_variable_is_named_with_its_value_and_what_is_wanted),
         cmocka_unit_test(a_refused_allocator_is_told_what_this_build_has),
         cmocka_unit_test(every_well_formed_debug_key_is_stored),
+        cmocka_unit_test(an_agent_may_listen_beyond_loopback_only_when_told_twice),
+        cmocka_unit_test(what_is_no_address_is_refused_even_with_agentremote),
         cmocka_unit_test(of_a_debug_key_given_twice_the_later_wins),
         cmocka_unit_test(a_heap_dump_path_of_255_bytes_fits_and_one_of_256_is_refused),
     };

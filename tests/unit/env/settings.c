@@ -52,6 +52,8 @@ static void the_defaults_are_the_documented_ones(void **state)
     assert_int_equal(s.madvdontneed, 1);
     assert_int_equal(s.gcstress, 0);
     assert_false(s.sigquit_continue);
+    assert_int_equal(s.agentremote, 0);
+    assert_string_equal(s.agent, "");
     assert_string_equal(s.heapdumpdir, "");
     for (int i = 0; i < ENV_KNOBS; i++)
         assert_int_equal(s.source[i], ENV_DEFAULT);
@@ -106,8 +108,9 @@ static void an_empty_variable_counts_as_not_set(void **state)
 
 static void every_variable_is_read_and_remembered_as_from_the_environment(void **state)
 {
-    const char *const all[] = {"CGC",    "200",    "CMEMLIMIT",  "64MiB",      "CMAXPROCS", "3", "CTRACEBACK",
-                               "system", "CDEBUG", "gcstress=7", "CALLOCATOR", "mimalloc",  NULL};
+    const char *const all[] = {"CGC",        "200",        "CMEMLIMIT", "64MiB",       "CMAXPROCS",
+                               "3",          "CTRACEBACK", "system",    "CDEBUG",      "gcstress=7",
+                               "CALLOCATOR", "mimalloc",   "CAGENT",    "127.0.0.1:0", NULL};
     struct env_settings s;
 
     (void)state;
@@ -118,6 +121,7 @@ static void every_variable_is_read_and_remembered_as_from_the_environment(void *
     assert_int_equal(s.traceback, ENV_TB_SYSTEM);
     assert_int_equal(s.gcstress, 7);
     assert_int_equal(s.allocator, ENV_ALLOC_MIMALLOC);
+    assert_string_equal(s.agent, "127.0.0.1:0");
     for (int i = ENV_CGC; i <= ENV_CDEBUG; i++)
         assert_int_equal(s.source[i], ENV_ENVIRONMENT);
     assert_int_equal(s.source[ENV_GCSTRESS], ENV_ENVIRONMENT);
@@ -175,6 +179,9 @@ static void a_value_is_written_as_its_variable_would_take_it(void **state)
         {"CTRACEBACK", "2", ENV_CTRACEBACK, "system"},
         {"CTRACEBACK", "wer", ENV_CTRACEBACK, "wer"},
         {"CALLOCATOR", "mimalloc", ENV_CALLOCATOR, "mimalloc"},
+        {"CAGENT", "off", ENV_CAGENT, "off"},
+        {"CAGENT", "[::1]:0", ENV_CAGENT, "[::1]:0"},
+        {"CGC", "1", ENV_CAGENT, ""},
         {"CDEBUG", "gctrace=1", ENV_GCTRACE, "1"},
         {"CDEBUG", "gctrace=1", ENV_CDEBUG, "gctrace=1"},
         {"CDEBUG", "gctrace=1", ENV_SIGQUIT, ""},
@@ -231,7 +238,7 @@ static void every_number_that_a_row_allows_fits_its_field(void **state)
         const int64_t edges[] = {knob->min, knob->max, knob->def, knob->off};
         struct env_settings s;
 
-        if (knob->type == KNOB_PATH || knob->type == KNOB_PAIRS)
+        if (env__knob_is_text(knob) || knob->type == KNOB_PAIRS)
             continue;
         for (size_t edge = 0; edge < ROWS(edges); edge++) {
             memset(&s, 0, sizeof(s));

@@ -150,9 +150,32 @@ static void the_locales_decimal_point_plays_no_part(void **state)
     assert_string_equal(buf, "1234.5678");
 }
 
+static void fmt_goes_over_to_exponents_earlier_and_gives_them_two_digits(void **state)
+{
+    static const struct {
+        double value;
+        const char *want;
+    } rows[] = {{0, "0"},
+                {1, "1"},
+                {-2.5, "-2.5"},
+                {0.0001, "0.0001"},
+                {0.00012345, "0.00012345"},
+                {0.00009, "9e-05"},
+                {1.25e-7, "1.25e-07"},
+                {1e20, "100000000000000000000"},
+                {1e21, "1e+21"},
+                {1e-300, "1e-300"},
+                {0.0026431018813425, "0.0026431018813425"}};
+    char buf[RT__DOUBLE_TEXT];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_string_equal(rt__fmt_double(buf, rows[i].value), rows[i].want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fmt_goes_over_to_exponents_earlier_and_gives_them_two_digits),
         cmocka_unit_test(escapes_are_gos),
         cmocka_unit_test(bytes_that_are_not_utf8_become_the_replacement_escape_one_by_one),
         cmocka_unit_test(a_missing_string_is_written_empty),

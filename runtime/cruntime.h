@@ -285,6 +285,14 @@ RT_API void rt_read_gc_stats(struct rt_gc_stats *out);
  * Names and units are Go's runtime/metrics; ours begin with /cruntime/. */
 RT_API void rt_metrics_write(FILE *out);
 
+/* rt_metric_publish - adds a figure of the program's own, which stands behind the runtime's at /debug/metrics and as a
+ * member at /debug/vars; `cops top` shows the sum of those in ":requests" (Go's expvar.Publish). name: "/what/it:unit",
+ * of letters, digits and `/-_` before the colon, letters, digits and `-` after it; help: one line. Both are kept, not
+ * copied. read is called in any thread that asks, also several at once and after main has returned: it must neither
+ * wait nor allocate. Returns 0, -EINVAL for a name or help that will not do, -EEXIST for a name that there is, the
+ * runtime's own included, -ENOSPC after 64. Any thread. */
+RT_API int rt_metric_publish(const char *name, const char *help, uint64_t (*read)(void *arg), void *arg);
+
 /* rt_memstats_write_json - a snapshot as Go's expvar prints it (names and order of Go). */
 RT_API void rt_memstats_write_json(FILE *out, const struct rt_memstats *ms);
 

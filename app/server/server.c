@@ -7,6 +7,7 @@
 
 #include "app/server/access_log.h"
 #include "app/server/loop.h"
+#include "app/server/requests.h"
 #include "app/server/signals.h"
 
 #include <pthread.h>
@@ -64,6 +65,7 @@ static int configure(const struct server_options *options, struct failure *err)
     server.conf.http1.upgrade_to_http2 = 0;
     host = h2o_config_register_host(&server.conf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     web_mount(host, options->site);
+    requests_mount(host);
     return options->access_log == NULL ? 0 : access_log_mount(host, options->access_log, err);
 }
 

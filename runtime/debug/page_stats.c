@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "runtime/debug/form.h"
 #include "runtime/stats/json_text.h"
 #include "runtime/stats/metrics.h"
+#include "runtime/stats/published.h"
 
 void rt__page_memstats(const struct rt_debug_request *req, FILE *out, struct rt_debug_response *res)
 {
@@ -77,14 +79,25 @@ static void write_cmdline(FILE *out)
 void rt__page_vars(const struct rt_debug_request *req, FILE *out, struct rt_debug_response *res)
 {
     struct rt_memstats ms;
+    const struct rt__published *p;
     (void)req;
     (void)res;
     rt_read_memstats(&ms);
-    fputs("{\n\"cmdline\": ", out);
+    fputs("{\n", out);
+    /* Sorted by name, as expvar has it: these begin with a slash. */
+    for (unsigned i = 0; (p = rt__published_get(i)) != NULL; i++)
+        fprintf(out, "\"%s\": %" PRIu64 ",\n", p->name, p->read(p->arg));
+    fputs("\"cmdline\": ", out);
     write_cmdline(out);
     fputs(",\n\"memstats\": ", out);
     rt_memstats_write_json(out, &ms);
     fputs("\n}\n", out);
+}
+
+static void write_help(FILE *out)
+{
+    rt__metrics_write_help(out);
+    rt__published_write_help(out);
 }
 
 void rt__page_metrics(const struct rt_debug_request *req, FILE *out, struct rt_debug_response *res)
@@ -101,7 +114,7 @@ void rt__page_metrics(const struct rt_debug_request *req, FILE *out, struct rt_d
         }
     }
     if (help)
-        rt__metrics_write_help(out);
+        write_help(out);
     else
         rt_metrics_write(out);
 }

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include "runtime/stats/json_text.h"
+#include "runtime/stats/published.h"
 
 static double ns_to_s(uint64_t ns)
 {
@@ -87,4 +88,5 @@ void rt_metrics_write(FILE *out)
     struct rt__figures figures;
     rt__figures_read(&figures, true);
     rt__metrics_write_figures(out, &figures);
+    rt__published_write(out);
 }

@@ -2,8 +2,9 @@
 import socket
 import unittest
 
+import programs
 from apps import IDS, JSON_TYPE, AppCase, on_every_store
-from harness import App
+from harness import App, eventually
 
 GREEN = ('{"id":"79ca06f8-1163-48e8-b279-23fca5669623","name":"Green","cost":12.5,"number_of_seats":4,'
          '"category":"Open Space","main_photo":"/green_0001.jpg","IsAvailable":true,"Photos":null}')
@@ -20,6 +21,20 @@ class Routes(AppCase):
         self.assertEqual(len(answer.body), 547)
         self.assertEqual(answer.headers["Content-Length"], "547")
         self.assertEqual(answer.headers["Content-Type"], JSON_TYPE)
+
+    def test_every_answer_is_counted_whatever_it_is(self):
+        def counted():
+            return programs.metrics(self.app)["/coworkingapp/http/answered:requests"]
+        asked = counted() + 1  # that page is counted when it has left
+        for path, status in (("/rooms", 200), ("/imgs/green_0001.jpg", 200), ("/nowhere", 404), ("/rooms/nope", 404)):
+            self.ask("GET", path, status)
+            asked += 1
+
+        def all_are_counted():
+            nonlocal asked
+            asked += 1  # this one, for the next
+            return counted() == asked - 1
+        eventually(all_are_counted, "as many as were asked")
 
     def test_a_day_without_bookings_changes_nothing(self):
         for query in ("?day_to_book=2025-01-09", "?day_to_book=", "?day_to_book", "?other=1", "?",

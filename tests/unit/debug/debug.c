@@ -182,6 +182,25 @@ static void vars_is_laid_out_as_expvar_does(void **state)
     assert_string_equal(res.body + res.body_len - 6, "}]}\n}\n");
 }
 
+static uint64_t forty_two(void *unused)
+{
+    (void)unused;
+    return 42;
+}
+
+static void what_the_program_publishes_is_among_vars_and_metrics(void **state)
+{
+    (void)state;
+    assert_int_equal(rt_metric_publish("/of/the/program:requests", "Of a test.", forty_two, NULL), 0);
+    get("/debug/vars", NULL);
+    static const char want[] = "{\n\"/of/the/program:requests\": 42,\n\"cmdline\": [\"";
+    assert_memory_equal(res.body, want, sizeof want - 1);
+    get("/debug/metrics", NULL);
+    assert_non_null(strstr(res.body, "\n/of/the/program:requests 42\n"));
+    get("/debug/metrics", "help=1");
+    assert_non_null(strstr(res.body, "\n/of/the/program:requests\tgauge\tOf a test.\n"));
+}
+
 static void metrics_takes_help_and_nothing_else(void **state)
 {
     (void)state;
@@ -430,6 +449,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(memstats_is_one_line_of_json),
         cmocka_unit_test(vars_is_laid_out_as_expvar_does),
         cmocka_unit_test(metrics_takes_help_and_nothing_else),
+        cmocka_unit_test(what_the_program_publishes_is_among_vars_and_metrics),
         cmocka_unit_test(settings_lists_every_knob_with_its_source),
         cmocka_unit_test(gctrace_shows_the_newest_cycles_last),
         cmocka_unit_test(gctrace_as_json_gives_exact_figures),

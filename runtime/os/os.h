@@ -38,9 +38,12 @@ uint64_t rt__os_mapped(enum rt__os_use use);
 /* Resident set of the process in bytes, from /proc/self/statm; 0 when unreadable. */
 uint64_t rt__os_rss(void);
 
-/* ---- resident.c: what the kernel has really given ---- */
-/* A range of addresses set aside and not usable yet, aligned to `alignment`; NULL when refused. */
+/* ---- reserve.c ---- */
+/* A range of addresses set aside and not usable yet, aligned to `alignment`; NULL when refused. What mprotect makes
+ * writable of it, and no more, will be in a core. Sizes are whole pages; never unmapped. */
 void *rt__os_reserve(size_t size, size_t alignment);
+
+/* ---- resident.c: what the kernel has really given ---- */
 /* Bytes of the writable mappings within [low, high) that are in memory; UINT64_MAX when the kernel
  * does not say (no /proc). Some 60 us, and a few more for each 32 MiB in use. */
 uint64_t rt__os_resident(const void *low, const void *high);

@@ -20,20 +20,6 @@
 #define PAGES_AT_ONCE 4096u
 #define MAPS_BUFFER_BYTES 4096u
 
-void *rt__os_reserve(size_t size, size_t alignment)
-{
-    char *p = mmap(NULL, size + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED) {
-        return NULL;
-    }
-    size_t before = (alignment - (uintptr_t)p % alignment) % alignment;
-    if (before > 0) {
-        munmap(p, before);
-    }
-    munmap(p + before + size, alignment - before);
-    return p + before;
-}
-
 /* The kernel reads the mask before it looks at what should be done with it, which is nothing that there is: the
  * answer is EINVAL, or EFAULT. mincore would call pages readable that nobody may read. */
 bool rt__os_readable(uintptr_t address)

@@ -19,6 +19,7 @@
 #include "runtime/knobs.h"
 #include "runtime/os/os.h"
 #include "runtime/profile/profile.h"
+#include "runtime/stats/sched.h"
 #include "runtime/trace/trace.h"
 #include "runtime/unwind/unwind.h"
 
@@ -120,5 +121,6 @@ __attribute__((constructor(110))) static void start(void)
     timed(&settings, "cruntime/profile", rt__profile_start);
     timed(&settings, "cruntime/scavenger", rt__scavenger_start);
     rt__knobs_start(&settings);
+    rt__sched_start(&settings);
     timed(&settings, "cruntime/agent", rt__agent_start);
 }

@@ -132,7 +132,7 @@ static void the_page_has_every_knobs_sentence(void **state)
 
 static void a_knob_that_nothing_obeys_says_so_and_no_other_does(void **state)
 {
-    static const enum env_knob pending[] = {ENV_SCHEDTRACE, ENV_MADVDONTNEED};
+    static const enum env_knob pending[] = {ENV_MADVDONTNEED};
     size_t found = 0;
 
     (void)state;

@@ -240,9 +240,10 @@ class ItsProfiles(InFolder):
             profile = self.file(kind + ".pprof")
             with open(profile, "wb") as out:
                 out.write(gotrace.tool("-pprof=" + kind, self.file(file)))
-            done = subprocess.run([gotrace.GO, "tool", "pprof", "-top", "-cum", profile], stdin=subprocess.DEVNULL,
-                                  env=gotrace.go_environment(self.folder), stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, timeout=240, check=False)
+            done = subprocess.run([gotrace.GO, "tool", "pprof", "-top", "-cum", "-nodefraction=0", profile],
+                                  env=gotrace.go_environment(self.folder), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240,
+                                  check=False)
             self.assertEqual(done.returncode, 0, done.stdout)
             self.assertTrue(re.search(pattern, done.stdout), "%s:\n%s" % (kind, done.stdout))
 

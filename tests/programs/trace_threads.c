@@ -48,12 +48,14 @@ static void *live(void *arg)
 static void wave(unsigned threads)
 {
     pthread_t ids[256];
+    pthread_mutex_lock(&lock); /* so that all have to wait for it, however few run at a time */
     for (unsigned i = 0; i < threads; i++) {
         /* Every other one by itself, as a library would. */
         int error = i % 2 ? rt_thread_start(&ids[i], NULL, "visitor", live, (void *)(uintptr_t)i)
                           : -pthread_create(&ids[i], NULL, live, (void *)(uintptr_t)i);
         CHECK(error == 0, "thread %u: %s", i, strerror(-error));
     }
+    pthread_mutex_unlock(&lock);
     for (unsigned i = 0; i < threads; i++) {
         pthread_join(ids[i], NULL);
     }

@@ -101,7 +101,7 @@ void rt__bench_line_number(FILE *out, double value, const char *unit)
 {
     /* Half a unit of the last digit below a power of ten, so that no number is rounded up into one digit more. */
     static const double least[] = {999.95, 99.995, 9.9995, 0.99995, 0.099995, 0.0099995, 0.00099995};
-    double size = fabs(value);
+    double size = value < 0 ? -value : value;
     int decimals = 0;
     if (size != 0) {
         while (decimals < 7 && !(size >= least[decimals])) {

@@ -155,7 +155,7 @@ def program(options, name):
     """The path of a program of the build folder."""
     path = os.path.join(options.build, name)
     if not os.access(path, os.X_OK):
-        raise BenchError("%s is not built: run `make bench` (or give the build folder with -b)" % path)
+        raise BenchError("%s is not built: run `make bench-build` (or give the build folder with -b)" % path)
     return path
 
 

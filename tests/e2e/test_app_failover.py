@@ -10,7 +10,6 @@ from harness import eventually
 from programs import sized
 from stores import Server, postgres_missing
 
-ALONE = True
 FULL = os.environ.get("RT_TEST_FULL", "") not in ("", "0")
 
 

@@ -13,7 +13,6 @@ from harness import App, eventually
 from programs import sized
 from stores import Postgres, free_port
 
-ALONE = True
 CLIENTS, ROOM_DAYS = 64, 100
 
 

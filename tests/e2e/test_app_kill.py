@@ -11,7 +11,6 @@ from harness import eventually
 from programs import sized
 from stores import free_port
 
-ALONE = True
 FULL = os.environ.get("RT_TEST_FULL", "") not in ("", "0")
 SECONDS, KILLS = (30, 20) if FULL else (8, sized(5, 3))
 

@@ -12,7 +12,6 @@ from apps import IDS, SECRET, SEED_EMAIL, Client, day, note, token_of
 from harness import SANITIZE, App, eventually
 from programs import TORTURED, hey, metrics, sized
 
-ALONE = True
 FULL = os.environ.get("RT_TEST_FULL", "")
 SECONDS = int(os.environ.get("RT_TEST_ALIVE_S", "1800")) if FULL else sized(10, 5)
 PROFILES = ("heap", "allocs?debug=1", "heap?gc=1", "goroutine", "goroutine?debug=2", "goroutine?debug=1", "threadcreate",

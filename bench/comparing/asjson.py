@@ -1,4 +1,5 @@
-"""Writes tables as JSON, for scripts: the figures of the text, unrounded, with null where the text has ∞, ? or nothing."""
+"""Writes tables as JSON, for scripts: the figures of the text, unrounded, with null where the text has ∞, ? or
+nothing."""
 
 import json
 import math

@@ -2,11 +2,11 @@
 
 Nothing is assumed of how measurements are spread; benchmarks are far from any bell curve. So the middle is the median,
 its interval lies between two order statistics, and two samples are compared by ranks (Mann and Whitney 1947), with the
-exact distribution of the ranks' sum where that can be had. The choices (left of two equal intervals, when a normal curve is
-good enough) are benchstat's: the point of this module is to come to the same verdict. Two things are not taken over.
-Where two intervals are equally good, benchstat means to take the left one, but for some sizes, 24 is one, its rounding
-errors choose. And of samples of different sizes with ties, whose distribution is lopsided, it always takes the lower
-tail, and may say p=0 of one value against six. Here it is the left interval, and the tail that was measured. Pure
+exact distribution of the ranks' sum where that can be had. The choices (left of two equal intervals, when a normal
+curve is good enough) are benchstat's: the point of this module is to come to the same verdict. Two things are not taken
+over. Where two intervals are equally good, benchstat means to take the left one, but for some sizes, 24 is one, its
+rounding errors choose. And of samples of different sizes with ties, whose distribution is lopsided, it always takes the
+lower tail, and may say p=0 of one value against six. Here it is the left interval, and the tail that was measured. Pure
 functions.
 """
 
@@ -39,8 +39,8 @@ def quantile_median(ordered):
 
 @functools.lru_cache(maxsize=None)
 def interval_orders(n, confidence):
-    """(l, r): between the l-th and the r-th smallest of n values lies the true median with at least this confidence. l is 0
-    and r is n + 1 where no value is small or great enough."""
+    """(l, r): between the l-th and the r-th smallest of n values lies the true median with at least this confidence. l
+    is 0 and r is n + 1 where no value is small or great enough."""
     if confidence >= 1:
         return 0, n + 1
     if n > INTERVAL_EXACT_MOST:
@@ -219,7 +219,8 @@ def twice_u(groups):
 
 
 def p_exact(doubled, n1, n2, ties):
-    """p from the number of ways to deal the ranks out to the two samples. ties are the sizes of groups of equal ranks."""
+    """p from the number of ways to deal the ranks out to the two samples. ties are the sizes of groups of equal
+    ranks."""
     all_ways = math.comb(n1 + n2, n1)
     if doubled == n1 * n2:
         return 1.0
@@ -235,8 +236,8 @@ def ways_at_most(most, n1, ties):
     """In how many ways n1 of the ranks can be drawn so that 2U is at most `most`.
 
     Group after group of equal ranks, ways[a] holds the counts of having drawn a ranks so far, one for each 2U. They are
-    the digits of one long integer, each wide enough for the greatest count: to add to 2U is then a shift, to add counts is
-    an addition, and both go by machine words (Kronecker's substitution)."""
+    the digits of one long integer, each wide enough for the greatest count: to add to 2U is then a shift, to add counts
+    is an addition, and both go by machine words (Kronecker's substitution)."""
     width = (math.comb(sum(ties), n1).bit_length() + 7) // 8
     keep = (1 << 8 * width * (most + 1)) - 1
     ways, seen = [1] + [0] * n1, 0

@@ -115,7 +115,8 @@ class Reader:
 
 
 def labels(arguments):
-    """[(label, path)] of arguments `path` or `label=path`. A path given twice gets a number to tell its columns apart."""
+    """[(label, path)] of arguments `path` or `label=path`. A path given twice gets a number to tell its columns
+    apart."""
     plain = [argument for argument in arguments if "=" not in argument]
     given, pairs = {}, []
     for argument in arguments:

@@ -1,8 +1,8 @@
 """Results of several files brought together: a table for each unit and configuration, a row for each benchmark, a
 column for each file, and in each cell the summary of its values and their comparison with the first column's.
 
-Order is that of the files, except that tables of several configurations are sorted by them. Pure: from parse's results to
-plain objects, which text and asjson write.
+Order is that of the files, except that tables of several configurations are sorted by them. Pure: from parse's results
+to plain objects, which text and asjson write.
 """
 
 from comparing import benchmath

@@ -64,7 +64,8 @@ def body_row(grid, notes, table, row, binary):
         line.cell(number, RANGE, cell.summary.range_text(), PLUS_MINUS, right=True)
         line.cell(number, NOTES, notes.marks(cell.summary.warnings))
         if cell.comparison:
-            line.cell(number, DELTA, cell.comparison.delta_text(cell.base.summary.center, cell.summary.center), right=True)
+            change = cell.comparison.delta_text(cell.base.summary.center, cell.summary.center)
+            line.cell(number, DELTA, change, right=True)
             line.cell(number, TEST, "(%s)" % cell.comparison.text())
             line.cell(number, DELTA_NOTES, notes.marks(cell.comparison.warnings))
 

@@ -1,9 +1,9 @@
 """bench/compare against ten stored pairs of results, each with what benchstat printed for it.
 
-The pairs are runs of our own benchmarks (and of a Go program: throughput). Three were bent afterwards to have what a run
-does not give at will: outliers has every fifth value times nine, ties has times rounded to 100 ns, and zero_values has
-zeros where the run had none. benchstat.txt is `benchstat old.txt new.txt`, typed in the pair's folder, of golang.org/x/perf
-v0.0.0-20260908200009; where benchstat is installed, it is asked again.
+The pairs are runs of our own benchmarks (and of a Go program: throughput). Three were bent afterwards to have what a
+run does not give at will: outliers has every fifth value times nine, ties has times rounded to 100 ns, and zero_values
+has zeros where the run had none. benchstat.txt is `benchstat old.txt new.txt`, typed in the pair's folder, of
+golang.org/x/perf v0.0.0-20260908200009; where benchstat is installed, it is asked again.
 """
 import json
 import os

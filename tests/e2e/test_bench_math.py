@@ -1,4 +1,5 @@
-"""The statistics of bench/compare, against values that are known: from tables, from counting by hand, and by brute force."""
+"""The statistics of bench/compare, against values that are known: from tables, from counting by hand, and by brute
+force."""
 import itertools
 import os
 import random
@@ -11,7 +12,8 @@ from comparing import benchmath, parse, units  # noqa: E402
 
 
 def p_by_counting(old, new):
-    """Two-sided p by dealing all values out to the samples in every way: twice the share of deals whose U is as far out."""
+    """Two-sided p by dealing all values out to the samples in every way: twice the share of deals whose U is as far
+    out."""
     def u(first, second):
         return sum((a > b) + (a == b) / 2 for a in first for b in second)
 
@@ -69,7 +71,8 @@ class Ranks(unittest.TestCase):
             self.assertAlmostEqual(ways / benchmath.math.comb(n1 + n2, n1), one_sided, places=6)
 
     def test_the_distribution_with_ties_is_that_of_klotz(self):
-        # Klotz 1966, table 1: samples of 5 and 5, ranks tied (1, 1, 2, 1, 1, 2, 1, 1); U + 25 / 2 against its probability.
+        # Klotz 1966, table 1: samples of 5 and 5, ranks tied (1, 1, 2, 1, 1, 2, 1, 1); U + 25 / 2 against its
+        # probability.
         for shifted, probability in ((12.5, 0.003968), (13.5, 0.007937), (15.0, 0.023810), (16.5, 0.047619),
                                      (17.5, 0.071429), (18.0, 0.087302), (19.0, 0.134921), (19.5, 0.138889)):
             ways = benchmath.ways_at_most(int(2 * shifted - 25), 5, [1, 1, 2, 1, 1, 2, 1, 1])
@@ -147,8 +150,10 @@ class Units(unittest.TestCase):
 
     def test_numbers_have_four_digits_and_round_up_into_the_next_prefix(self):
         for value, binary, text in ((9999.5, False, "10.00k"), (9999.4, False, "9.999k"), (999.95, False, "1.000k"),
-                                    (99.995, False, "100.0"), (1.2345e-7, False, "123.5n"), (1.5e-12, False, "0.001500n"),
-                                    (1023 * 1024, True, "1023.0Ki"), (1024 * 1024, True, "1.000Mi"), (0, False, "0.000")):
+                                    (99.995, False, "100.0"), (1.2345e-7, False, "123.5n"),
+                                    (1.5e-12, False, "0.001500n"),
+                                    (1023 * 1024, True, "1023.0Ki"), (1024 * 1024, True, "1.000Mi"),
+                                    (0, False, "0.000")):
             self.assertEqual(units.common_scale([value], binary).text(value), text)
 
     def test_a_row_is_scaled_by_its_smallest_value(self):

@@ -12,6 +12,7 @@ them and prints the rows in one table. Python's standard library is all they nee
 import argparse
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -22,7 +23,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # A caller's own settings must not bend a comparison: these prefixes are dropped from children's environment.
 SETTINGS_PREFIXES = ("CGC", "CMEMLIMIT", "CMAXPROCS", "CTRACEBACK", "CDEBUG", "CALLOCATOR", "GC_", "MIMALLOC_",
-                     "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
+                     "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "GOGC", "GOMEMLIMIT", "GODEBUG", "GOMAXPROCS")
 
 
 # Share of the CPUs that others may take before a run is marked as disturbed. Below it the control rows stay
@@ -60,8 +61,8 @@ def fields(line):
 def shown(argv, settings=None):
     """A command as one would type it in the build folder, for the table."""
     words = ["%s=%s" % item for item in sorted((settings or {}).items())]
-    folder, name = os.path.split(argv[0])
-    return " ".join(words + ["bench/" + name if os.path.basename(folder) == "bench" else argv[0]] + argv[1:])
+    found = re.search(r"/(bench/(?:peers/)?[^/]+)$", argv[0])
+    return " ".join(words + [found.group(1) if found else argv[0]] + argv[1:])
 
 
 def interleave(variants, rounds):

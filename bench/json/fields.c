@@ -37,18 +37,27 @@ const struct rooms_field photo_fields[] = {
     NO_FIELD,
 };
 
-/* Names are a few bytes long: a call of memcmp takes longer than they do. */
+/* Whether the first and the last 8, 4 or 2 of length bytes are the same: of up to 16, that is all of them. memcmp of
+ * a number that the compiler knows is a load and a compare; a call of it takes longer than all else about a key. */
+static bool is_same(const char *a, const char *b, size_t length)
+{
+    if (length >= 8) {
+        return memcmp(a, b, 8) == 0 && memcmp(a + length - 8, b + length - 8, 8) == 0;
+    }
+    if (length >= 4) {
+        return memcmp(a, b, 4) == 0 && memcmp(a + length - 4, b + length - 4, 4) == 0;
+    }
+    if (length >= 2) {
+        return memcmp(a, b, 2) == 0 && memcmp(a + length - 2, b + length - 2, 2) == 0;
+    }
+    return length == 0 || *a == *b;
+}
+_Static_assert(sizeof("number_of_seats") - 1 <= 16,
+               "is_same compares no more than 16 bytes: the longest name has more");
+
 static bool is_exactly(const struct rooms_field *field, const char *key, size_t length)
 {
-    if (field->length != length || !field->name) {
-        return false;
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (field->name[i] != key[i]) {
-            return false;
-        }
-    }
-    return true;
+    return field->length == length && field->name && is_same(field->name, key, length);
 }
 
 static unsigned char upper(unsigned char c)

@@ -75,21 +75,36 @@ static char *read_all(struct rt_scope *scope, int fd, size_t *length)
     }
 }
 
+/* The file's bytes in the scope; NULL when that failed, which `error` says then. */
+static char *read_path(struct rt_scope *scope, const char *path, size_t *length, char *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        say_errno(error, path);
+        return NULL;
+    }
+    char *bytes = read_all(scope, fd, length);
+    if (!bytes) {
+        say_errno(error, path);
+    }
+    close(fd);
+    return bytes;
+}
+
+bool rooms_read_only(struct rt_scope *scope, const char *path, char *error)
+{
+    size_t length;
+    return read_path(scope, path, &length, error) != NULL;
+}
+
 bool rooms_read_whole(struct rt_scope *scope, const char *path, struct rooms *rooms, char *error)
 {
     struct rooms_parser parser;
     size_t length;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return say_errno(error, path);
-    }
-    char *bytes = read_all(scope, fd, &length);
+    char *bytes = read_path(scope, path, &length, error);
     if (!bytes) {
-        say_errno(error, path);
-        close(fd);
         return false;
     }
-    close(fd);
     rooms_parser_begin(&parser, scope, rooms);
     rooms_parser_feed(&parser, bytes, length, true);
     rooms->bytes += length;

@@ -20,6 +20,8 @@ typedef void rooms_look_fn(void *arg);
  * that were read. False on an error: one sentence with the file's name, the offset and what is wrong in `error`,
  * of ROOMS_ERROR_BYTES. All memory is the scope's. */
 bool rooms_read_whole(struct rt_scope *scope, const char *path, struct rooms *rooms, char *error);
+/* rooms_read_only - reads the file at once and parses nothing: what of the others' time is the system's. */
+bool rooms_read_only(struct rt_scope *scope, const char *path, char *error);
 /* rooms_read_stream - parses the file as it is read, piece by piece (Go: json.NewDecoder, Decode). */
 bool rooms_read_stream(struct rt_scope *scope, const char *path, struct rooms *rooms, char *error, rooms_look_fn *look,
                        void *arg);

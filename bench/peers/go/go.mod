@@ -1,0 +1,3 @@
+module cruntime/bench
+
+go 1.19

@@ -13,6 +13,8 @@ import sys
 import tempfile
 import unittest
 
+SCRIPTS_ONLY = True
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 PAIRS = os.path.join(HERE, "bench_pairs")
 COMPARE = os.path.join(os.path.dirname(os.path.dirname(HERE)), "bench", "compare")

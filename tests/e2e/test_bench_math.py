@@ -10,6 +10,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(TOP, "bench"))
 from comparing import benchmath, parse, units  # noqa: E402
 
+SCRIPTS_ONLY = True
+
 
 def p_by_counting(old, new):
     """Two-sided p by dealing all values out to the samples in every way: twice the share of deals whose U is as far

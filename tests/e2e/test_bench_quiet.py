@@ -48,6 +48,8 @@ FILES = {
 # group of processes that the terminal sends Ctrl-C to.
 NOTE_SIGNALS = """
 import os, signal, sys
+
+SCRIPTS_ONLY = True
 if sys.argv[2:] == ["apart"]:
     os.setpgid(0, 0)
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGUSR1})

@@ -7,6 +7,8 @@ import sys
 import tempfile
 import unittest
 
+SCRIPTS_ONLY = True
+
 BENCH = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "bench")
 
 DRIFTING = """#!/bin/sh

@@ -17,6 +17,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(TOP, "bench"))
 from compiler import allocators, callgraph, places, records, unit  # noqa: E402  (found by the line before)
 
+SCRIPTS_ONLY = True
+
 MAIN = r"""
 #include <stdlib.h>
 #include <string.h>

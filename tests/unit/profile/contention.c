@@ -351,6 +351,7 @@ static void *want_and_take(void *finished)
         pthread_barrier_wait(&round_begins);
         lock(&mutex);
         pthread_mutex_unlock(&mutex);
+        pthread_barrier_wait(&round_ends); /* or the other one could take the mutex again before this one has had it */
     }
     __atomic_store_n((bool *)finished, true, __ATOMIC_RELEASE);
     return NULL;
@@ -365,6 +366,7 @@ static void events_are_dropped_and_counted_while_a_stopped_thread_holds_the_tabl
     begin(1, 1);
     uint64_t dropped = rt__buckets_dropped(&rt__mutex_buckets) + rt__buckets_dropped(&rt__block_buckets);
     pthread_barrier_init(&round_begins, NULL, 2);
+    pthread_barrier_init(&round_ends, NULL, 2);
     assert_int_equal(pthread_create(&other, NULL, want_and_take, &finished), 0);
     rt__buckets_lock(&rt__mutex_buckets);
     rt__buckets_lock(&rt__block_buckets);
@@ -373,6 +375,7 @@ static void events_are_dropped_and_counted_while_a_stopped_thread_holds_the_tabl
         pthread_barrier_wait(&round_begins);
         WAIT_UNTIL(rt__waiters_near(&mutex) == 1);
         unlock(&mutex);
+        pthread_barrier_wait(&round_ends);
     }
     WAIT_UNTIL(__atomic_load_n(&finished, __ATOMIC_ACQUIRE));
     rt__buckets_unlock(&rt__block_buckets);

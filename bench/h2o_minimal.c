@@ -1,4 +1,5 @@
-/* h2o_minimal.c - the smallest h2o server that answers GET /rooms: the yardstick of bench/run-http.
+/* h2o_minimal.c - the smallest h2o server that answers GET /rooms and POST /bookings: the yardstick of bench/run-http
+ * and bench/run-booking.
  *
  * One event loop a thread with its own SO_REUSEPORT listener, as the app has, and a handler that
  * sends a constant: no runtime, no database, no JSON, no log. What the app does beyond this is the
@@ -22,14 +23,15 @@
 #define LOOPS_MAX 64
 #define BACKLOG 1024 /* many more than wrk opens at once: a refused connection would end the run */
 
-static const char body[] =
+static const char rooms[] =
     "[{\"id\":\"79ca06f8-1163-48e8-b279-23fca5669623\",\"name\":\"Green\",\"cost\":12.5,\"number_of_seats\":4,"
     "\"category\":\"Open Space\",\"main_photo\":\"/green_0001.jpg\",\"IsAvailable\":true,\"Photos\":null},"
     "{\"id\":\"e6cc9546-52a1-45bc-8e0c-9af9a2b235c1\",\"name\":\"Red\",\"cost\":100,\"number_of_seats\":50,"
     "\"category\":\"Conference Hall\",\"main_photo\":\"/red_0001.jpg\",\"IsAvailable\":true,\"Photos\":null},"
     "{\"id\":\"2b34dd2e-7ea4-45f8-a330-30e3fcaf3cc2\",\"name\":\"Yellow\",\"cost\":4.5,\"number_of_seats\":1,"
     "\"category\":\"Shared Desk\",\"main_photo\":\"/yellow_0001.jpg\",\"IsAvailable\":true,\"Photos\":null}]";
-_Static_assert(sizeof body - 1 == 547, "the app's GET /rooms is 547 bytes on the seed data");
+_Static_assert(sizeof rooms - 1 == 547, "the app's GET /rooms is 547 bytes on the seed data");
+static const char booking[] = "{\"id\":\"4b0f4f8e-55a5-4d1e-9f0e-1c1f6f3a7a11\"}";
 
 struct loop {
     h2o_context_t context;
@@ -46,16 +48,27 @@ static void die(const char *what)
     exit(1);
 }
 
-static int on_request(h2o_handler_t *handler, h2o_req_t *req)
+static int answer(h2o_req_t *req, int status, const char *reason, const char *body, size_t len)
 {
-    (void)handler;
-    req->res.status = 200;
-    req->res.reason = "OK";
+    req->res.status = status;
+    req->res.reason = reason;
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
                    H2O_STRLIT("application/json; charset=utf-8"));
-    req->res.content_length = sizeof body - 1;
-    h2o_send_inline(req, body, sizeof body - 1);
+    req->res.content_length = len;
+    h2o_send_inline(req, body, len);
     return 0;
+}
+
+static int on_rooms(h2o_handler_t *handler, h2o_req_t *req)
+{
+    (void)handler;
+    return answer(req, 200, "OK", rooms, sizeof rooms - 1);
+}
+
+static int on_bookings(h2o_handler_t *handler, h2o_req_t *req)
+{
+    (void)handler;
+    return answer(req, 201, "Created", booking, sizeof booking - 1);
 }
 
 static void on_accept(h2o_socket_t *listener, const char *error)
@@ -91,13 +104,12 @@ static int listen_on(uint16_t *port)
 static void start_config(void)
 {
     h2o_hostconf_t *host;
-    h2o_pathconf_t *path;
 
     h2o_config_init(&config);
     config.http1.upgrade_to_http2 = 0;
     host = h2o_config_register_host(&config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-    path = h2o_config_register_path(host, "/rooms", 0);
-    h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = on_request;
+    h2o_create_handler(h2o_config_register_path(host, "/rooms", 0), sizeof(h2o_handler_t))->on_req = on_rooms;
+    h2o_create_handler(h2o_config_register_path(host, "/bookings", 0), sizeof(h2o_handler_t))->on_req = on_bookings;
 }
 
 static void start_loop(struct loop *loop, int fd)

@@ -1,10 +1,11 @@
-"""Loading a server over HTTP and measuring it: what run-http and run-profile share.
+"""Loading a server over HTTP and measuring it: what run-http, run-overhead and run-nethttp share.
 
 A server is measured by requests a second and by its own CPU time a request, which is steadier, since the load
 generator's share is not in it. Small differences are looked for between two ways of running that are
 loaded in the order A B B A.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -70,14 +71,14 @@ def check_answer(url):
 
 
 class Variant:
-    """A server to measure; each has a folder, and so a database, of its own."""
+    """A server to measure; each has a folder, and so a database, of its own. kind is a class of servers."""
 
-    def __init__(self, argv, settings, folder, cpus):
-        self.argv, self.settings, self.folder, self.cpus = argv, settings, folder, cpus
+    def __init__(self, argv, settings, folder, cpus, kind=il.Server):
+        self.argv, self.settings, self.folder, self.cpus, self.kind = argv, settings, folder, cpus, kind
         os.mkdir(folder)
 
     def server(self):
-        return il.Server(self.argv, self.settings, self.folder, self.cpus)
+        return self.kind(self.argv, self.settings, self.folder, self.cpus)
 
 
 def warm_up(server, load):
@@ -100,16 +101,44 @@ def measure_alone(variant, load, seconds):
         return measure(server, load, seconds)
 
 
+class Pair:
+    """What two ways of running gave, loaded in the order A B B A: [(requests a second, CPU ns a request)] of each."""
+
+    def __init__(self, first, second):
+        self.first, self.second = first, second
+
+    def ratio(self, i):
+        """First to second; i is 0 for requests a second, 1 for CPU."""
+        return sum(run[i] for run in self.first) / sum(run[i] for run in self.second)
+
+
 def abba(first, second):
-    """Ratios of what two functions return, called in turn so that a steady drift cancels out."""
+    """Calls two functions in turn so that a steady drift cancels out."""
     runs = [run() for run in (first, second, second, first)]
-    return tuple((runs[0][i] + runs[3][i]) / (runs[1][i] + runs[2][i]) for i in range(len(runs[0])))
+    return Pair([runs[0], runs[3]], [runs[1], runs[2]])
 
 
-def measure_pair(first, second, load, seconds):
+def measure_pair(first, second, load, seconds, while_first=contextlib.nullcontext):
     """Two servers alive together and loaded in the order A B B A, in which a steady drift cancels out:
-    differences of a few percent need that. Returns (ratio of rates, ratio of CPU a request)."""
+    differences of a few percent need that. while_first(server) is a with block around each load of the first."""
     with first.server() as a, second.server() as b:
         warm_up(a, load)
         warm_up(b, load)
-        return abba(lambda: measure(a, load, seconds), lambda: measure(b, load, seconds))
+
+        def measure_first():
+            with while_first(a):
+                return measure(a, load, seconds)
+
+        return abba(measure_first, lambda: measure(b, load, seconds))
+
+
+def keep_runs(options, group, got):
+    """got: {case: [(requests a second, CPU ns a request)]}"""
+    il.keep(options, group, got, "req/s", "cpu-ns/op")
+
+
+def add_options(parser):
+    """The options of all drivers that load a server."""
+    parser.add_argument("-c", "--connections", type=int, default=64, help="connections (default %(default)s)")
+    parser.add_argument("-l", "--loops", type=int, default=os.cpu_count(), help="event loops (default %(default)s)")
+    parser.add_argument("--load", choices=("wrk", "hey", "ab"), help="load generator (default: the first installed)")

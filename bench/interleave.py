@@ -5,8 +5,10 @@ compared with a figure of another time. The variants of a benchmark are run in t
 and each round gives one ratio between runs that are seconds apart; the result is the median of
 these ratios, with their least and greatest beside it. A bound is held against the median.
 
-The drivers (run-malloc, run-locks, run-http, run-trees, run-pool) measure and give rows; run-all calls each of
-them and prints the rows in one table. Python's standard library is all they need.
+The drivers (run-malloc, run-http, run-overhead, ...) measure and give rows; run-all calls each of them and prints the
+rows in a table for each group. What was measured is kept in the build folder as well: bench/results/DRIVER.txt has the
+values of every run for benchstat (results.py), DRIVER.json the rows for bench/plot. Python's standard library is all
+they need.
 """
 
 import argparse
@@ -18,6 +20,9 @@ import statistics
 import subprocess
 import sys
 import time
+
+sys.dont_write_bytecode = True
+import results  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -37,7 +42,8 @@ class BenchError(Exception):
 
 def clean_environment(**settings):
     """The caller's environment without settings that change what is measured, plus the given ones."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS_PREFIXES)}
+    dropped = SETTINGS_PREFIXES + ("CAGENT",)
+    env = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
     env.update(settings)
     env["LC_ALL"] = "C"
     return env
@@ -125,6 +131,8 @@ def arguments(description, rounds, seconds, extra=None):
     parser.add_argument("-t", "--seconds", type=float, default=seconds, help="seconds a run (default %(default)s)")
     parser.add_argument("-b", "--build", default=default_build(), help="build folder (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="print rows as JSON, for run-all")
+    parser.add_argument("--results", metavar="FILE", help="where to keep the values of each run, for benchstat, and the"
+                        " rows beside it as .json (default BUILD/bench/results/DRIVER.txt)")
     if extra:
         extra(parser)
     options = parser.parse_args()
@@ -132,7 +140,45 @@ def arguments(description, rounds, seconds, extra=None):
         parser.error("rounds and seconds must be above zero")
     options.build = os.path.abspath(options.build)
     options.began = cpu_seconds()
+    options.kept = []
     return options
+
+
+def keep(options, group, values, *units):
+    """Takes values of runs into what is kept. values: {case: [value of each round]}; with several units each value is a
+    tuple. group is the first part of the names, and may go on with /key=value."""
+    as_tuples = {case: [v if isinstance(v, tuple) else (v,) for v in runs] for case, runs in values.items()}
+    options.kept.append((group, as_tuples, units))
+
+
+def results_path(options):
+    # A part of a driver, or another way of running it, must not take the place of the whole.
+    tail = "-pinned" if getattr(options, "pin", False) else "-part" if getattr(options, "only", None) else ""
+    name = os.path.basename(sys.argv[0]) + tail + ".txt"
+    return os.path.abspath(options.results or os.path.join(options.build, "bench", "results", name))
+
+
+def write_whole(path, content):
+    """Writes a file that is never seen half written; the one before it stays, as NAME.old.EXT."""
+    stem, ext = os.path.splitext(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8") as out:
+        out.write(content)
+    if os.path.exists(path):
+        os.replace(path, stem + ".old" + ext)
+    os.replace(path + ".new", path)
+
+
+def keep_results(options, rows, notes):
+    """Both files of a driver that has come to its end; one that has not leaves those of an earlier run alone."""
+    path = results_path(options)
+    driver = os.path.splitext(os.path.basename(path))[0]
+    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as info:
+        cpu = results.cpu_model(info.read())
+    if options.kept:
+        write_whole(path, results.text("cruntime/bench/" + driver, os.uname().machine, cpu, options.kept))
+    table = {"driver": driver, "cpu": cpu, "rows": rows, "notes": list(notes)}
+    write_whole(os.path.splitext(path)[0] + ".json", json.dumps(table, indent=1) + "\n")
 
 
 def cpu_seconds():
@@ -166,6 +212,7 @@ def finish(options, rows, notes=()):
     if others > OTHERS_MOST:
         notes = list(notes) + ["%s: others took %.0f %% of the CPUs during the run; do not trust these figures."
                                % (os.path.basename(sys.argv[0]), 100 * others)]
+    keep_results(options, rows, notes)
     if options.json:
         json.dump({"rows": rows, "notes": list(notes)}, sys.stdout)
     else:
@@ -235,14 +282,19 @@ class Server:
             self.child.kill()
             self.child.wait()
 
+    def pids(self):
+        """The processes whose work is the server's."""
+        return [self.child.pid]
+
     def cpu_ns(self):
         """CPU time of all threads so far. The scheduler's own account: exact, where ticks are 10 ms."""
         total = 0
-        folder = "/proc/%d/task" % self.child.pid
-        for task in os.listdir(folder):
-            try:
-                with open("%s/%s/schedstat" % (folder, task), encoding="ascii") as f:
-                    total += int(f.read().split()[0])
-            except FileNotFoundError:
-                pass  # a thread that has just ended
+        for pid in self.pids():
+            folder = "/proc/%d/task" % pid
+            for task in os.listdir(folder):
+                try:
+                    with open("%s/%s/schedstat" % (folder, task), encoding="ascii") as f:
+                        total += int(f.read().split()[0])
+                except FileNotFoundError:
+                    pass  # a thread that has just ended
         return total

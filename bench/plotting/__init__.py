@@ -1,0 +1,1 @@
+"""Plots as SVG, written by hand: what bench/plot and bench/hey-percentiles draw with."""

@@ -23,6 +23,8 @@ sys.path.insert(0, BENCH)
 sys.dont_write_bytecode = True
 import results  # noqa: E402
 
+SCRIPTS_ONLY = True
+
 HEAD = "response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read,status-code,offset"
 SVG = "{http://www.w3.org/2000/svg}"
 

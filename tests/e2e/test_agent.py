@@ -351,8 +351,9 @@ class Mad(AgentCase):
         self.send_many(1, count // 5)
         fds, threads, live = self.program.fds(), self.program.threads(), self.live()
         self.send_many(2, count - count // 5)
-        self.assertEqual(sorted(self.program.fds()), sorted(fds))
-        self.assertEqual(self.program.threads(), threads)
+        # The kernel may still hand over a connection whose client has gone.
+        eventually(lambda: set(self.program.fds()) <= set(fds), "no descriptor is left")
+        eventually(lambda: len(self.program.threads()) <= len(threads), "no thread is left")
         if not harness.SANITIZE:
             self.assertLess(self.live(), live + (1 << 20))
         self.assertTrue(self.ask(VERSION).startswith(b"cruntime "))

@@ -12,8 +12,6 @@ import gotrace
 from harness import App, eventually, not_sanitized, not_tortured, run
 from programs import hey, json_lines, metrics, sized
 
-ALONE = True  # the app is loaded, and everything that is recorded has to be written meanwhile
-
 
 class Fetched(threading.Thread):
     """A trace of an app, taken while the block runs and to its own end, into a file."""

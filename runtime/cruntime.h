@@ -447,7 +447,7 @@ struct rt_debug_request {
     size_t query_len;
     const char *body;
     size_t body_len;
-    bool loopback; /* the peer is on 127.0.0.0/8 or ::1; others are answered 403 */
+    bool loopback; /* rt_debug_is_loopback of the peer; others are answered 403 */
     /* The connection, or -1 or 0 for none: only looked at (poll), so that a page that takes long ends at once
      * when the peer has gone or the server has shut the connection down for reading. The caller keeps it open. */
     int peer_fd;
@@ -465,6 +465,10 @@ struct rt_debug_response {
      * the start of file_fd (pread). Else -1. rt_debug_response_release closes it. */
     int file_fd;
 };
+/* rt_debug_is_loopback - whether a peer's address is of this machine, for .loopback: 127.0.0.0/8, ::1, or the former as
+ * ::ffff:127.x.x.x; other families are not. Any thread. */
+struct sockaddr;
+RT_API bool rt_debug_is_loopback(const struct sockaddr *peer);
 /* rt_debug_is_slow - whether answering takes long: profiles, which wait for seconds or look up names. An
  * event loop hands such a request to a thread; the rest take some microseconds (POST /debug/gc: a cycle). A thread is
  * held for as long as the answer takes, so let them be few, and no others of the server's. */

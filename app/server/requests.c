@@ -1,45 +1,31 @@
 /* requests.c - see requests.h.
  *
- * h2o's logger is called at the end of each answer, whoever gave it. Each loop counts for itself, on a cache line of
- * its own, and whoever asks adds up: no request waits for another one's counter. Counters stay to the process's end, so
- * that one can be asked for at any time.
+ * h2o's logger is called at the end of each answer, whoever gave it. Each loop counts on a cache line of its own, as
+ * long as there are no more than SLOTS of them, and whoever asks adds up: no request waits for another one's counter.
  */
 #include "app/server/requests.h"
 
 #include <cruntime.h>
 #include <stdint.h>
-#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
 
 #define CACHE_LINE 64
+#define SLOTS 64u
 
-struct counter {
-    uint64_t answered; /* written by one thread, read by any */
-    struct counter *next;
-} __attribute__((aligned(CACHE_LINE)));
-
-static struct counter *counters;
-static __thread struct counter *mine;
-
-static struct counter *new_counter(void)
-{
-    struct counter *c = aligned_alloc(CACHE_LINE, sizeof(*c));
-
-    if (c == NULL)
-        abort(); /* no malloc of this process comes back without memory */
-    c->answered = 0;
-    c->next = __atomic_load_n(&counters, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(&counters, &c->next, c, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-    }
-    return c;
-}
+static struct slot {
+    uint64_t answered; /* atomic */
+} __attribute__((aligned(CACHE_LINE))) slots[SLOTS];
+static unsigned slots_taken; /* atomic */
+static __thread struct slot *mine;
 
 static void on_answered(h2o_logger_t *self, h2o_req_t *req)
 {
     (void)self;
     (void)req;
     if (mine == NULL)
-        mine = new_counter();
-    __atomic_store_n(&mine->answered, mine->answered + 1, __ATOMIC_RELAXED);
+        mine = &slots[__atomic_fetch_add(&slots_taken, 1, __ATOMIC_RELAXED) % SLOTS];
+    __atomic_fetch_add(&mine->answered, 1, __ATOMIC_RELAXED);
 }
 
 static uint64_t answered(void *unused)
@@ -47,8 +33,8 @@ static uint64_t answered(void *unused)
     uint64_t sum = 0;
 
     (void)unused;
-    for (struct counter *c = __atomic_load_n(&counters, __ATOMIC_ACQUIRE); c != NULL; c = c->next)
-        sum += __atomic_load_n(&c->answered, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < SLOTS; i++)
+        sum += __atomic_load_n(&slots[i].answered, __ATOMIC_RELAXED);
     return sum;
 }
 
@@ -62,6 +48,8 @@ void requests_mount(h2o_hostconf_t *host)
     for (size_t i = 0; i < host->paths.size; i++)
         count(&host->paths.entries[i]);
     count(&host->fallback_path);
-    rt_metric_publish("/coworkingapp/http/answered:requests", "Requests that were answered, whatever the answer.",
-                      answered, NULL);
+    int rc = rt_metric_publish("/coworkingapp/http/answered:requests",
+                               "Requests that were answered, whatever the answer.", answered, NULL);
+    if (rc != 0)
+        fprintf(stderr, "app: answered requests are no metric: %s\n", strerror(-rc));
 }

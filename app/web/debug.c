@@ -17,7 +17,6 @@
 
 #include "app/workers/work.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -25,30 +24,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-bool web_is_loopback(const struct sockaddr *address)
-{
-    if (address->sa_family == AF_INET) {
-        struct sockaddr_in v4;
-
-        memcpy(&v4, address, sizeof(v4));
-        return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
-    }
-    if (address->sa_family == AF_INET6) {
-        struct sockaddr_in6 v6;
-
-        memcpy(&v6, address, sizeof(v6));
-        return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
-               (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == 127);
-    }
-    return false;
-}
-
 static bool is_local(h2o_req_t *h2o)
 {
     struct sockaddr_storage peer;
 
     return h2o->conn->callbacks->get_peername(h2o->conn, (struct sockaddr *)&peer) != 0 &&
-           web_is_loopback((struct sockaddr *)&peer);
+           rt_debug_is_loopback((struct sockaddr *)&peer);
 }
 
 /* A page of another site, open in a browser on this machine, comes from a loopback peer too and may

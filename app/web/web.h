@@ -266,7 +266,4 @@ void web_debug(struct web_request *rq);
 void web_debug_hurry(struct web_loop *loop);
 /* web_is_from_here - whether a request comes from this machine, and not by a page of another site. */
 bool web_is_from_here(h2o_req_t *h2o);
-/* web_is_loopback - whether an address is of this machine: 127.0.0.0/8, ::1, or the former mapped. */
-bool web_is_loopback(const struct sockaddr *address);
-
 #endif

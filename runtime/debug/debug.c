@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "env/address.h"
 #include "runtime/stats/json_text.h"
 
 /* SLOW: waits for seconds, or looks names up in files. */
@@ -120,6 +121,11 @@ static rt__page *find_page(const struct route *r, const struct rt_debug_request 
     if (equals(req->method, req->method_len, "GET") || equals(req->method, req->method_len, "HEAD"))
         return r->get;
     return equals(req->method, req->method_len, "POST") ? r->post : NULL;
+}
+
+bool rt_debug_is_loopback(const struct sockaddr *peer)
+{
+    return env_address_is_loopback(peer);
 }
 
 RT_API bool rt_debug_is_slow(const struct rt_debug_request *req)

@@ -79,13 +79,12 @@ static void write_cmdline(FILE *out)
 void rt__page_vars(const struct rt_debug_request *req, FILE *out, struct rt_debug_response *res)
 {
     struct rt_memstats ms;
-    const struct rt__published *p;
     (void)req;
     (void)res;
     rt_read_memstats(&ms);
     fputs("{\n", out);
     /* Sorted by name, as expvar has it: these begin with a slash. */
-    for (unsigned i = 0; (p = rt__published_get(i)) != NULL; i++)
+    for (const struct rt__published *p = rt__published_first(); p; p = rt__published_next(p))
         fprintf(out, "\"%s\": %" PRIu64 ",\n", p->name, p->read(p->arg));
     fputs("\"cmdline\": ", out);
     write_cmdline(out);

@@ -1,8 +1,7 @@
 /* published.c - see published.h.
  *
- * Figures are added at a program's start and read for ever after, so a reader takes no lock: each stands in a place of
- * its own that never changes once the sorted order has it, and the order is replaced as a whole. What a replaced
- * order leaves behind is bounded by RT__PUBLISHED_MAX. Must never call the program's function under the lock.
+ * Figures are added at a program's start and read for ever after, so a reader takes no lock: they stand in a list
+ * sorted by name, to which one is added by a single store and from which nothing is taken.
  */
 #include "runtime/stats/published.h"
 
@@ -15,9 +14,8 @@
 #include "runtime/stats/metrics.h"
 
 static struct rt__published places[RT__PUBLISHED_MAX];
-/* orders[n]: the first n places, sorted by name. */
-static unsigned char orders[RT__PUBLISHED_MAX + 1][RT__PUBLISHED_MAX];
-static unsigned published; /* atomic */
+static unsigned taken;
+static struct rt__published *first; /* atomic */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool is_word(const char *s, size_t len, const char *more)
@@ -37,31 +35,24 @@ static bool is_good(const char *name, const char *help)
            is_word(colon + 1, strlen(colon + 1), "-") && help && help[strcspn(help, "\t\n")] == '\0';
 }
 
-static bool is_there(const char *name, unsigned n)
+static bool is_the_runtimes(const char *name)
 {
-    size_t own;
-    const struct rt__metric *table = rt__metrics_table(&own);
-    for (size_t i = 0; i < own; i++) {
+    size_t n;
+    const struct rt__metric *table = rt__metrics_table(&n);
+    for (size_t i = 0; i < n; i++) {
         if (strcmp(table[i].name, name) == 0)
-            return true;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        if (strcmp(places[i].name, name) == 0)
             return true;
     }
     return false;
 }
 
-static void put_in_order(unsigned n)
+/* Where a figure of that name stands, or would. Under the lock. */
+static struct rt__published **place_of(const char *name)
 {
-    const unsigned char *before = orders[n];
-    unsigned char *after = orders[n + 1];
-    unsigned at = 0;
-    while (at < n && strcmp(places[before[at]].name, places[n].name) < 0)
-        at++;
-    memcpy(after, before, at);
-    after[at] = (unsigned char)n;
-    memcpy(after + at + 1, before + at, n - at);
+    struct rt__published **at = &first;
+    while (*at && strcmp((*at)->name, name) < 0)
+        at = &(*at)->next;
+    return at;
 }
 
 int rt_metric_publish(const char *name, const char *help, uint64_t (*read)(void *arg), void *arg)
@@ -70,36 +61,38 @@ int rt_metric_publish(const char *name, const char *help, uint64_t (*read)(void 
     if (!is_good(name, help) || !read)
         return -EINVAL;
     pthread_mutex_lock(&lock);
-    unsigned n = published;
-    if (is_there(name, n)) {
+    struct rt__published **at = place_of(name);
+    if (is_the_runtimes(name) || (*at && strcmp((*at)->name, name) == 0)) {
         error = -EEXIST;
-    } else if (n == RT__PUBLISHED_MAX) {
+    } else if (taken == RT__PUBLISHED_MAX) {
         error = -ENOSPC;
     } else {
-        places[n] = (struct rt__published){name, help, read, arg};
-        put_in_order(n);
-        __atomic_store_n(&published, n + 1, __ATOMIC_RELEASE);
+        struct rt__published *p = &places[taken++];
+        *p = (struct rt__published){name, help, read, arg, *at};
+        __atomic_store_n(at, p, __ATOMIC_RELEASE);
     }
     pthread_mutex_unlock(&lock);
     return error;
 }
 
-const struct rt__published *rt__published_get(unsigned i)
+const struct rt__published *rt__published_first(void)
 {
-    unsigned n = __atomic_load_n(&published, __ATOMIC_ACQUIRE);
-    return i < n ? &places[orders[n][i]] : NULL;
+    return __atomic_load_n(&first, __ATOMIC_ACQUIRE);
+}
+
+const struct rt__published *rt__published_next(const struct rt__published *p)
+{
+    return __atomic_load_n(&p->next, __ATOMIC_ACQUIRE);
 }
 
 void rt__published_write(FILE *out)
 {
-    const struct rt__published *p;
-    for (unsigned i = 0; (p = rt__published_get(i)) != NULL; i++)
+    for (const struct rt__published *p = rt__published_first(); p; p = rt__published_next(p))
         fprintf(out, "%s %" PRIu64 "\n", p->name, p->read(p->arg));
 }
 
 void rt__published_write_help(FILE *out)
 {
-    const struct rt__published *p;
-    for (unsigned i = 0; (p = rt__published_get(i)) != NULL; i++)
+    for (const struct rt__published *p = rt__published_first(); p; p = rt__published_next(p))
         fprintf(out, "%s\tgauge\t%s\n", p->name, p->help);
 }

@@ -11,10 +11,12 @@ struct rt__published {
     const char *name, *help;
     uint64_t (*read)(void *arg);
     void *arg;
+    struct rt__published *next; /* atomic */
 };
 
-/* The i'th by name, or NULL. One that is added meanwhile may be seen or not. Any thread. */
-const struct rt__published *rt__published_get(unsigned i);
+/* The first by name, and the one after p; NULL: no more. One that is added meanwhile is seen or not. Any thread. */
+const struct rt__published *rt__published_first(void);
+const struct rt__published *rt__published_next(const struct rt__published *p);
 
 /* `name value` a line, as rt__metrics_write_figures; `name TAB gauge TAB help`, as rt__metrics_write_help. */
 void rt__published_write(FILE *out);

@@ -7,18 +7,20 @@
  */
 #include "runtime/stats/sched.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 #include "runtime/cruntime.h"
 #include "runtime/heap/thread.h"
 #include "runtime/os/os.h"
 
 #define STACK_BYTES (128u << 10)
 #define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S UINT64_C(1000000000)
 
 static uint64_t period_ns;
-static sem_t nobody_posts;
 
 int rt__sched_format(char *buf, size_t size, const struct rt__sched *s)
 {
@@ -60,7 +62,10 @@ static void *print_lines(void *unused)
     pthread_setname_np(pthread_self(), "rt-schedtrace");
     rt__self()->never_allocates = true;
     for (;;) {
-        rt__os_helper_wait(&nobody_posts, period_ns - (rt__os_now_ns() - start_ns) % period_ns);
+        uint64_t left_ns = period_ns - (rt__os_now_ns() - start_ns) % period_ns;
+        struct timespec left = {.tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
+        while (nanosleep(&left, &left) != 0 && errno == EINTR) { /* the profiler's signal */
+        }
         print_line();
     }
     return NULL;
@@ -73,7 +78,6 @@ void rt__sched_start(const struct env_settings *settings)
         return;
     }
     period_ns = (uint64_t)settings->schedtrace_ms * NS_PER_MS;
-    sem_init(&nobody_posts, 0, 0);
     int error = rt__os_helper_start(&thread, STACK_BYTES, print_lines);
     if (error != 0) {
         rt__os_print("%s: CDEBUG=schedtrace: no thread for it (%d)\n", rt__os_program(), -error);

@@ -71,7 +71,8 @@ void cops_list_print_json(FILE *out, const struct cops_processes *processes)
     fputs(processes->n > 0 ? "\n]\n" : "]\n", out);
 }
 
-int cops_list(const struct cops_options *options)
+int cops_processes_show(const struct cops_options *options, cops_processes_print *print,
+                        cops_processes_print *print_json)
 {
     struct cops_processes found;
     struct cops_error error;
@@ -79,10 +80,12 @@ int cops_list(const struct cops_options *options)
         cops_error(&error, "cannot read /proc: %s", strerror(errno));
         return cops_fail(&error);
     }
-    if (options->given & COPS_OPT_JSON)
-        cops_list_print_json(stdout, &found);
-    else
-        cops_list_print(stdout, &found);
+    (options->given & COPS_OPT_JSON ? print_json : print)(stdout, &found);
     cops_processes_free(&found);
     return COPS_OK;
+}
+
+int cops_list(const struct cops_options *options)
+{
+    return cops_processes_show(options, cops_list_print, cops_list_print_json);
 }

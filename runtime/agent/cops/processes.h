@@ -27,10 +27,16 @@ bool cops_processes_find(struct cops_processes *out);
 void cops_processes_free(struct cops_processes *processes);
 
 /* list.c, tree.c: how they are shown; pure. */
+typedef void cops_processes_print(FILE *out, const struct cops_processes *processes);
 void cops_list_print(FILE *out, const struct cops_processes *processes);
 void cops_list_print_json(FILE *out, const struct cops_processes *processes);
 void cops_tree_print(FILE *out, const struct cops_processes *processes);
 void cops_tree_print_json(FILE *out, const struct cops_processes *processes);
+
+/* list.c: finds them and shows them in one of two ways. Returns the exit status. */
+struct cops_options;
+int cops_processes_show(const struct cops_options *options, cops_processes_print *print,
+                        cops_processes_print *print_json);
 
 /* The members of a process's JSON object, without its braces. */
 void cops_process_members(FILE *out, const struct cops_proc *p);

@@ -124,16 +124,5 @@ void cops_tree_print_json(FILE *out, const struct cops_processes *processes)
 
 int cops_tree(const struct cops_options *options)
 {
-    struct cops_processes found;
-    struct cops_error error;
-    if (!cops_processes_find(&found)) {
-        cops_error(&error, "cannot read /proc: %s", strerror(errno));
-        return cops_fail(&error);
-    }
-    if (options->given & COPS_OPT_JSON)
-        cops_tree_print_json(stdout, &found);
-    else
-        cops_tree_print(stdout, &found);
-    cops_processes_free(&found);
-    return COPS_OK;
+    return cops_processes_show(options, cops_tree_print, cops_tree_print_json);
 }

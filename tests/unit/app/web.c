@@ -1,7 +1,6 @@
 /* web.c - routes, query strings, errors, numbers and addresses: the pure parts of app/web. */
 #include "app/web/web.h"
 
-#include <arpa/inet.h>
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -359,40 +358,6 @@ static void the_writer_starts_afresh_after_half_and_after_huge_answers(void **st
     rt_scope_end(rq.scope);
 }
 
-/* ---- addresses ------------------------------------------------------------------------------- */
-
-static bool is_loopback(int family, const char *text)
-{
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-
-    if (family == AF_INET) {
-        assert_int_equal(inet_pton(family, text, &v4.sin_addr), 1);
-        return web_is_loopback((struct sockaddr *)&v4);
-    }
-    assert_int_equal(inet_pton(family, text, &v6.sin6_addr), 1);
-    return web_is_loopback((struct sockaddr *)&v6);
-}
-
-static void only_addresses_of_this_machine_are_loopback(void **state)
-{
-    struct sockaddr local = {.sa_family = AF_UNIX};
-
-    (void)state;
-    assert_true(is_loopback(AF_INET, "127.0.0.1"));
-    assert_true(is_loopback(AF_INET, "127.255.1.2"));
-    assert_false(is_loopback(AF_INET, "128.0.0.1"));
-    assert_false(is_loopback(AF_INET, "10.0.0.127"));
-    assert_false(is_loopback(AF_INET, "0.0.0.0"));
-    assert_true(is_loopback(AF_INET6, "::1"));
-    assert_true(is_loopback(AF_INET6, "::ffff:127.0.0.1"));
-    assert_false(is_loopback(AF_INET6, "::ffff:10.0.0.1"));
-    assert_false(is_loopback(AF_INET6, "::127.0.0.1"));
-    assert_false(is_loopback(AF_INET6, "::"));
-    assert_false(is_loopback(AF_INET6, "fe80::1"));
-    assert_false(web_is_loopback(&local));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,7 +376,6 @@ int main(void)
         cmocka_unit_test(what_json_cannot_say_becomes_0),
         cmocka_unit_test(every_number_reads_back_and_is_the_shortest),
         cmocka_unit_test(the_writer_starts_afresh_after_half_and_after_huge_answers),
-        cmocka_unit_test(only_addresses_of_this_machine_are_loopback),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,16 +81,17 @@ static void sixty_four_have_room_and_all_stay_in_order(void **state)
     (void)state;
     static char names[RT__PUBLISHED_MAX][32];
     unsigned n = 0, added = 0;
-    while (rt__published_get(n))
+    for (const struct rt__published *p = rt__published_first(); p; p = rt__published_next(p))
         n++;
     for (; n + added < RT__PUBLISHED_MAX; added++) {
         snprintf(names[added], sizeof names[added], "/m/%u:n", (added * 37) % 64);
         assert_int_equal(rt_metric_publish(names[added], "", value_of, &seven), 0);
     }
     assert_int_equal(rt_metric_publish("/z/one-too-many:n", "", value_of, &seven), -ENOSPC);
-    for (n = 0; n + 1 < RT__PUBLISHED_MAX; n++)
-        assert_true(strcmp(rt__published_get(n)->name, rt__published_get(n + 1)->name) < 0);
-    assert_null(rt__published_get(RT__PUBLISHED_MAX));
+    const struct rt__published *p = rt__published_first(), *next;
+    for (n = 1; (next = rt__published_next(p)) != NULL; p = next, n++)
+        assert_true(strcmp(p->name, next->name) < 0);
+    assert_int_equal(n, RT__PUBLISHED_MAX);
 }
 
 int main(void)

@@ -27,6 +27,10 @@
 #include "env/settings.h"
 #include "runtime/unwind/unwind.h"
 
+/* For what calls a function that does not return: before such a call AddressSanitizer looks for the bounds of the
+ * stack, by malloc, which this thread may have been interrupted in. */
+#define RT__CRASH_LAST_CALL __attribute__((no_sanitize("address")))
+
 /* ---- handler.c ---- */
 
 /* Before main, after the heap: handlers, the main thread's alternate stack. A handler that is there already is a

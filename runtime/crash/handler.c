@@ -97,7 +97,7 @@ void rt__crash_before_end(void (*deed)(void))
 }
 
 /* Process 1 does not die of a signal that it sends itself. */
-static __attribute__((noreturn)) void end(int signal)
+static RT__CRASH_LAST_CALL __attribute__((noreturn)) void end(int signal)
 {
     void (*deed)(void) =
         __atomic_exchange_n(&last_deed, NULL, __ATOMIC_ACQ_REL); /* should it fail, it is not done again */
@@ -174,8 +174,8 @@ static int stay_here(void)
     return state;
 }
 
-static __attribute__((noreturn)) void speak_and_end(const struct rt__crash_cause *cause, const uintptr_t *pcs,
-                                                    size_t depth)
+static RT__CRASH_LAST_CALL __attribute__((noreturn)) void speak_and_end(const struct rt__crash_cause *cause,
+                                                                        const uintptr_t *pcs, size_t depth)
 {
     enum env_traceback asked = (enum env_traceback)__atomic_load_n(&level, __ATOMIC_RELAXED);
     dies_of = cause->signal;
@@ -188,7 +188,7 @@ static __attribute__((noreturn)) void speak_and_end(const struct rt__crash_cause
     end(cause->signal);
 }
 
-static __attribute__((noreturn)) void end_while_speaking(void)
+static RT__CRASH_LAST_CALL __attribute__((noreturn)) void end_while_speaking(void)
 {
     if (__atomic_load_n(&level, __ATOMIC_RELAXED) != ENV_TB_NONE) {
         say("fatal error: another signal while printing\n");
@@ -196,7 +196,7 @@ static __attribute__((noreturn)) void end_while_speaking(void)
     end(dies_of);
 }
 
-void rt__crash_die(struct rt__crash_cause *cause, const uintptr_t *pcs, size_t depth)
+RT__CRASH_LAST_CALL void rt__crash_die(struct rt__crash_cause *cause, const uintptr_t *pcs, size_t depth)
 {
     sigset_t all;
     all_but_deadly(&all);
@@ -260,7 +260,8 @@ static void cause_of(struct rt__crash_cause *cause, int signal, const siginfo_t 
     };
 }
 
-static __attribute__((noreturn)) void on_death(int signal, const siginfo_t *info, const ucontext_t *context)
+static RT__CRASH_LAST_CALL __attribute__((noreturn)) void on_death(int signal, const siginfo_t *info,
+                                                                   const ucontext_t *context)
 {
     struct rt__crash_cause cause;
     uintptr_t pcs[RT__STACK_MAX];
@@ -295,7 +296,7 @@ static void speak_and_go_on(const struct rt__crash_cause *cause, const uintptr_t
     give_word_back();
 }
 
-static void on_quit(const siginfo_t *info, const ucontext_t *context)
+static RT__CRASH_LAST_CALL void on_quit(const siginfo_t *info, const ucontext_t *context)
 {
     struct rt__crash_cause cause;
     uintptr_t pcs[RT__STACK_MAX];
@@ -311,7 +312,7 @@ static void on_quit(const siginfo_t *info, const ucontext_t *context)
     }
 }
 
-static void on_signal(int signal, siginfo_t *info, void *context)
+static RT__CRASH_LAST_CALL void on_signal(int signal, siginfo_t *info, void *context)
 {
     int saved_errno = errno;
     if (is_time_up(info)) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "runtime/crash/names.h"
@@ -59,6 +60,13 @@ static void (*before_end)(const uintptr_t *pcs, uint32_t depth); /* what else it
 
 enum { CLEAN = 0, LEFT_A_FILE = 2, LEFT_A_CHILD, NO_CHILD };
 
+/* Not _exit: before a call that does not return AddressSanitizer uses malloc, whose lock another thread may have held
+ * when this process was forked. */
+static inline void leave(int status)
+{
+    syscall(SYS_exit_group, status);
+}
+
 static inline size_t open_files(void)
 {
     size_t n = 0;
@@ -81,9 +89,9 @@ static inline void on_death(int signal, siginfo_t *info, void *context)
     }
     rt__crash_names_end();
     if (waitpid(-1, NULL, WNOHANG | __WALL) != -1 || errno != ECHILD) {
-        _exit(LEFT_A_CHILD);
+        leave(LEFT_A_CHILD);
     }
-    _exit(open_files() == files_at_start ? CLEAN : LEFT_A_FILE);
+    leave(open_files() == files_at_start ? CLEAN : LEFT_A_FILE);
 }
 
 static inline void die_as_told(void)
@@ -115,7 +123,7 @@ static inline struct death begin(void (*life)(void))
         close(ends[1]);
         die_as_told();
         life();
-        _exit(1);
+        leave(1);
     }
     close(ends[1]);
     return d;

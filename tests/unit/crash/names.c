@@ -117,7 +117,7 @@ static void ask_for_them(void)
 {
     rt__crash_write_frames(OUT, asked, asked_depth, with_system);
     rt__crash_names_end();
-    _exit(CLEAN);
+    leave(CLEAN);
 }
 
 static void a_stack_of_libraries_alone_is_shown_whole(void **state)

@@ -21,7 +21,7 @@ static pid_t child_of_this_thread(void)
     close(fd);
     pid_t child = n > 0 ? atoi(children) : 0;
     if (child <= 0) {
-        _exit(NO_CHILD);
+        leave(NO_CHILD);
     }
     return child;
 }
@@ -108,7 +108,7 @@ static void look_at_child(const uintptr_t *pcs, uint32_t depth)
     snprintf(file, sizeof(file), "/proc/%d/limits", (int)child);
     bool has_no_core = shows_line(file, "Max core file size        0                    0 ");
     if (has_out(child) || !has_out(getpid()) || !has_no_rights || !has_no_core) {
-        _exit(LEFT_A_FILE);
+        leave(LEFT_A_FILE);
     }
 }
 
@@ -130,7 +130,7 @@ static void end_and_ask_again(const uintptr_t *pcs, uint32_t depth)
         rt__crash_write_frames(OUT, pcs, depth, with_system);
     }
     if (child_of_this_thread() == first) {
-        _exit(NO_CHILD);
+        leave(NO_CHILD);
     }
 }
 
@@ -155,11 +155,11 @@ static void fork_and_ask_again(const uintptr_t *pcs, uint32_t depth)
     if (copy == 0) {
         rt__crash_write_frames(OUT, pcs, depth, with_system);
         rt__crash_names_end();
-        _exit(waitpid(-1, NULL, WNOHANG | __WALL) == -1 ? CLEAN : LEFT_A_CHILD);
+        leave(waitpid(-1, NULL, WNOHANG | __WALL) == -1 ? CLEAN : LEFT_A_CHILD);
     }
     waitpid(copy, &status, 0);
     if (status != 0) {
-        _exit(LEFT_A_CHILD);
+        leave(LEFT_A_CHILD);
     }
 }
 

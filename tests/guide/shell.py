@@ -37,13 +37,18 @@ def parents():
     return table
 
 
-def descendants(of):
-    """(pid, name) of the living descendants of a process."""
+def one_look(of, but):
     table, found, new = parents(), [], [of]
     while new:
         new = [pid for pid, (parent, _, _) in table.items() if parent in new]
         found += new
-    return [(pid, table[pid][1]) for pid in found if not table[pid][2]]
+    return [(pid, table[pid][1]) for pid in found if not table[pid][2] and pid != but]
+
+
+def descendants(of, but=None):
+    """(pid, name) of the living descendants of a process, except one. A look takes time: of a process that begins
+    another and ends meanwhile (setsid) it may see neither, but the next look sees what was begun."""
+    return one_look(of, but) or one_look(of, but)
 
 
 def end_descendants():
@@ -137,7 +142,7 @@ class Session:
         deadline = time.monotonic() + GRACE_S
         while True:
             reap_orphans(self.bash.pid)
-            there = [found for found in descendants(os.getpid()) if found[0] != self.bash.pid]
+            there = descendants(os.getpid(), but=self.bash.pid)
             if not there or time.monotonic() > deadline:
                 return there
             time.sleep(0.02)

@@ -63,7 +63,7 @@ struct rt__profile {
     int64_t period;
     int64_t time_ns;     /* since 1970: when it was taken, or when a difference or CPU profile began */
     int64_t duration_ns; /* 0 for a moment */
-    char comment[256];   /* one line; "" for none */
+    char comment[320];   /* one line; "" for none */
     struct rt__sample *samples;
     size_t count, room;
     void *kept;  /* memory of the profile's own */

@@ -52,59 +52,103 @@ static void start(pthread_t *thread, void *(*fn)(void *), void *arg)
     assert_int_equal(pthread_create(thread, NULL, fn, arg), 0);
 }
 
+/* The kernel looks at the CPU timers of the thread that it finds at a tick. Where others want the same CPUs it may not
+ * find one for half a second of its CPU time, which has no sample until then. */
+static __thread volatile sig_atomic_t is_found;
+
+static void on_found(int signal)
+{
+    (void)signal;
+    is_found = 1;
+}
+
+/* Burns so long and then until the thread has been found, so that all of it is sampled. The periods it took. */
+static double burn_until_found(void (*burn)(uint64_t cpu_ns), uint64_t cpu_ns)
+{
+    int alarm;
+    uint64_t began_ns = rt__os_thread_cpu_ns();
+    is_found = 0;
+    signal(SIGUSR2, on_found);
+    assert_int_equal(rt__os_alarm_start(&alarm, rt__os_tid(), SIGUSR2, 1, cpu_ns, 0), 0);
+    while (!is_found) {
+        burn(MS);
+    }
+    rt__os_alarm_stop(alarm);
+    return (double)(rt__os_thread_cpu_ns() - began_ns) / (10 * MS);
+}
+
+/* Ten samples, where signals come at all. */
+static void burn_sixty_seen(void)
+{
+    if (SIGNALS_COME_LATE) {
+        burn_sixty(100 * MS);
+    } else {
+        burn_until_found(burn_sixty, 100 * MS);
+    }
+}
+
+/* Each slice of each thread is off by less than one period at either end. */
+static void assert_near(int64_t samples, double periods)
+{
+    print_message("#= %lld samples of %.1f periods\n", (long long)samples, periods);
+    assert_true((double)samples > periods - 4 && (double)samples < periods + 4);
+}
+
 /* ---- what is measured ------------------------------------------------------------------------- */
 
-/* The kernel looks at timers at its ticks, so near the border of two slices a sample may be the next one's: slices are
- * dozens of samples long, and each thread has them in another order. Not a whole number of periods. */
+/* Each thread has the slices in another order. Not a whole number of periods. */
 #define ROUND_NS (1234 * MS)
+#define SLICES 3
 
-static void *burn_in_slices(void *name)
+struct burning {
+    const char *name;
+    unsigned first;
+    double periods[SLICES]; /* of sixty, thirty, ten */
+};
+
+static void *burn_in_slices(void *arg)
 {
-    static void (*const burners[3])(uint64_t cpu_ns) = {burn_sixty, burn_thirty, burn_ten};
-    static const unsigned tenths[3] = {6, 3, 1};
-    unsigned first = (unsigned)((const char *)name)[5] - '0';
+    static void (*const burners[SLICES])(uint64_t cpu_ns) = {burn_sixty, burn_thirty, burn_ten};
+    static const unsigned tenths[SLICES] = {6, 3, 1};
+    struct burning *b = arg;
     rt__profile_thread_begins();
-    pthread_setname_np(pthread_self(), name);
-    for (unsigned i = 0; i < 3; i++) {
-        unsigned which = (first + i) % 3;
-        burners[which](ROUND_NS / 10 * tenths[which]);
+    pthread_setname_np(pthread_self(), b->name);
+    for (unsigned i = 0; i < SLICES; i++) {
+        unsigned which = (b->first + i) % SLICES;
+        b->periods[which] = burn_until_found(burners[which], ROUND_NS / 10 * tenths[which]);
     }
     return NULL;
 }
 
-static void assert_share(int64_t part, int64_t whole, int percent)
+static double periods_of(const struct burning *b, unsigned which)
 {
-    double share = 100.0 * (double)part / (double)whole;
-    print_message("#= %d %%: %.1f of %lld samples\n", percent, share, (long long)whole);
-    assert_true(share > percent - 3 && share < percent + 3);
+    return b[0].periods[which] + b[1].periods[which] + b[2].periods[which];
 }
 
 static void functions_get_samples_in_the_proportion_of_their_cpu_time_in_every_thread(void **state)
 {
+    struct burning b[3] = {
+        {.name = "burn-0", .first = 0}, {.name = "burn-1", .first = 1}, {.name = "burn-2", .first = 2}};
     struct rt__profile p;
     pthread_t threads[2];
     (void)state;
     SKIP_WHERE_SIGNALS_COME_LATE
     begin();
-    start(&threads[0], burn_in_slices, "burn-1");
-    start(&threads[1], burn_in_slices, "burn-2");
-    burn_in_slices("burn-0");
+    start(&threads[0], burn_in_slices, &b[1]);
+    start(&threads[1], burn_in_slices, &b[2]);
+    burn_in_slices(&b[0]);
     pthread_join(threads[0], NULL);
     pthread_join(threads[1], NULL);
     end(&p);
-    int64_t sixty = count(&p, is_in_sixty), thirty = count(&p, is_in_thirty), ten = count(&p, is_in_ten);
-    int64_t all = sixty + thirty + ten;
-    assert_share(sixty, all, 60);
-    assert_share(thirty, all, 30);
-    assert_share(ten, all, 10);
+    assert_near(count(&p, is_in_sixty), periods_of(b, 0));
+    assert_near(count(&p, is_in_thirty), periods_of(b, 1));
+    assert_near(count(&p, is_in_ten), periods_of(b, 2));
     for (int i = 0; i < 3; i++) {
-        char name[] = "burn-0";
-        name[5] = (char)('0' + i);
         int64_t of_thread = 0;
         for (size_t s = 0; s < p.count; s++) {
-            of_thread += is_thread(&p.samples[s], name) ? p.samples[s].values[0] : 0;
+            of_thread += is_thread(&p.samples[s], b[i].name) ? p.samples[s].values[0] : 0;
         }
-        assert_in_range(of_thread, 113, 133);
+        assert_near(of_thread, b[i].periods[0] + b[i].periods[1] + b[i].periods[2]);
     }
     rt__profile_release(&p);
 }
@@ -116,7 +160,7 @@ static void the_sum_of_all_samples_is_the_cpu_time_of_the_process(void **state)
     SKIP_WHERE_SIGNALS_COME_LATE
     begin();
     uint64_t began_ns = rt__os_process_cpu_ns();
-    burn_ten(1000 * MS);
+    burn_until_found(burn_ten, 1000 * MS);
     uint64_t used_ns = rt__os_process_cpu_ns() - began_ns;
     end(&p);
     double sampled_ns = (double)count(&p, is_any) * 1e7;
@@ -154,12 +198,14 @@ static void a_profile_says_what_its_values_are_when_it_began_and_how_long_it_too
 
 static const struct rt_labels *labels;
 
+static double labelled_periods;
+
 static void *burn_under_labels(void *unused)
 {
     rt__profile_thread_begins();
     pthread_setname_np(pthread_self(), "labelled");
     rt_labels_set(labels);
-    burn_sixty(100 * MS);
+    labelled_periods = burn_until_found(burn_sixty, 100 * MS);
     rt_labels_set(NULL);
     burn_thirty(100 * MS);
     return unused;
@@ -187,7 +233,7 @@ static void samples_carry_the_labels_that_their_thread_had_at_the_moment(void **
             assert_null(s->labels);
         }
     }
-    assert_in_range(with, 7, 13);
+    assert_near(with, labelled_periods);
     rt__profile_release(&p);
 }
 
@@ -229,7 +275,7 @@ static void a_thread_that_blocks_the_signal_is_told_in_the_comment_alive_or_ende
         }
         print_message("#= comment: %s\n", p.comment);
         assert_non_null(strstr(p.comment, "thread deaf: "));
-        assert_non_null(strstr(p.comment, " ms of CPU time not sampled (SIGPROF blocked)"));
+        assert_non_null(strstr(p.comment, " ms of CPU time not sampled (SIGPROF blocked, or the kernel was late)"));
         rt__profile_release(&p);
     }
 }
@@ -242,7 +288,7 @@ static void a_second_profile_is_refused_while_one_runs_and_the_first_is_not_dist
     (void)state;
     begin();
     assert_int_equal(rt__cpu_profile_begin(), -EBUSY);
-    burn_sixty(100 * MS);
+    burn_sixty_seen();
     end(&p);
     if (!SIGNALS_COME_LATE) {
         assert_true(count(&p, is_in_sixty) >= 5);
@@ -274,7 +320,7 @@ static void a_profile_ends_in_another_thread_than_it_began_in(void **state)
     (void)state;
     start(&thread, begin_here, NULL);
     pthread_join(thread, NULL);
-    burn_sixty(100 * MS);
+    burn_sixty_seen();
     end(&p);
     if (!SIGNALS_COME_LATE) {
         assert_true(count(&p, is_in_sixty) >= 5);
@@ -304,19 +350,19 @@ static void count_one(pid_t tid, void *n)
     ++*(unsigned *)n;
 }
 
-/* Threads that were joined leave /proc a moment later. */
-static void assert_threads_become(unsigned wanted)
+/* Threads that were joined leave /proc a moment later, so those of another test may have been counted before. */
+static void assert_threads_become(unsigned most)
 {
     unsigned n = 0;
     for (uint64_t end_ns = rt__os_now_ns() + 10000 * MS; rt__os_now_ns() < end_ns;) {
         n = 0;
         rt__os_tasks(count_one, &n);
-        if (n == wanted) {
+        if (n <= most) {
             return;
         }
         usleep(1000);
     }
-    assert_int_equal(n, wanted);
+    assert_in_range(n, 1, most);
 }
 
 static int next_fd(void)
@@ -423,7 +469,7 @@ static void a_programs_own_handler_goes_on_getting_what_is_not_ours_and_gets_not
     sigaction(SIGPROF, &mine, &old);
     begin();
     raise(SIGPROF);
-    burn_sixty(100 * MS);
+    burn_sixty_seen();
     raise(SIGPROF);
     if (!SIGNALS_COME_LATE) {
         assert_int_equal(foreign(), 2);
@@ -455,7 +501,7 @@ static int profile_in_child(void)
     if (rt__cpu_profile_end(&p) != -EINVAL || rt__cpu_profile_begin() != 0) {
         return 1;
     }
-    burn_thirty(100 * MS);
+    burn_until_found(burn_thirty, 100 * MS);
     if (rt__cpu_profile_end(&p) != 0 || count(&p, is_in_sixty) != 0) {
         return 2;
     }
@@ -469,7 +515,7 @@ static void a_child_forked_beside_a_running_profile_takes_its_own(void **state)
     (void)state;
     SKIP_WHERE_SIGNALS_COME_LATE
     begin();
-    burn_sixty(100 * MS);
+    double periods = burn_until_found(burn_sixty, 100 * MS);
     pid_t child = fork();
     if (child == 0) {
         _exit(profile_in_child());
@@ -477,7 +523,7 @@ static void a_child_forked_beside_a_running_profile_takes_its_own(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     end(&p);
-    assert_in_range(count(&p, is_in_sixty), 7, 13);
+    assert_near(count(&p, is_in_sixty), periods);
     assert_int_equal(count(&p, is_in_thirty), 0);
     rt__profile_release(&p);
 }

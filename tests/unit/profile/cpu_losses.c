@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "runtime/profile/cpu_losses.h"
+#include "runtime/profile/snapshot.h"
 
 #define MS UINT64_C(1000000)
 
@@ -51,7 +52,8 @@ static void a_thread_without_samples_is_told_by_name_with_the_time_that_is_missi
     struct rt__cpu_losses losses = {0};
     (void)state;
     lose(&losses, "deaf", 500, 100, true);
-    assert_string_equal(comment(&losses, 500), "thread deaf: 400 ms of CPU time not sampled (SIGPROF blocked)");
+    assert_string_equal(comment(&losses, 500),
+                        "thread deaf: 400 ms of CPU time not sampled (SIGPROF blocked, or the kernel was late)");
 }
 
 static void threads_of_one_name_are_told_as_one_and_the_rest_as_a_number(void **state)
@@ -63,10 +65,11 @@ static void threads_of_one_name_are_told_as_one_and_the_rest_as_a_number(void **
     lose(&losses, "pool", 400, 0, false);
     lose(&losses, "more", 100, 0, true);
     lose(&losses, "most", 100, 0, true);
-    assert_string_equal(comment(&losses, 900), "dropped 7 samples; "
-                                               "thread pool: 300 ms of CPU time not sampled (SIGPROF blocked); "
-                                               "thread pool: 400 ms of CPU time not sampled (no timer); "
-                                               "2 other threads: 200 ms");
+    assert_string_equal(comment(&losses, 900),
+                        "dropped 7 samples; "
+                        "thread pool: 300 ms of CPU time not sampled (SIGPROF blocked, or the kernel was late); "
+                        "thread pool: 400 ms of CPU time not sampled (no timer); "
+                        "2 other threads: 200 ms");
 }
 
 static void cpu_time_that_no_thread_accounts_for_is_told(void **state)
@@ -77,8 +80,9 @@ static void cpu_time_that_no_thread_accounts_for_is_told(void **state)
     assert_string_equal(comment(&losses, 1200), "");
     lose(&losses, "main", 100, 60, true);
     lose(&losses, "deaf", 100, 0, true);
-    assert_string_equal(comment(&losses, 1600), "thread deaf: 100 ms of CPU time not sampled (SIGPROF blocked); "
-                                                "440 ms of CPU time not sampled (threads too short, or too many)");
+    assert_string_equal(comment(&losses, 1600),
+                        "thread deaf: 100 ms of CPU time not sampled (SIGPROF blocked, or the kernel was late); "
+                        "440 ms of CPU time not sampled (threads too short, or too many)");
 }
 
 static void a_name_that_is_not_text_does_not_spoil_the_line(void **state)
@@ -86,13 +90,14 @@ static void a_name_that_is_not_text_does_not_spoil_the_line(void **state)
     struct rt__cpu_losses losses = {0};
     (void)state;
     lose(&losses, "a\nb\x7f\xff", 500, 0, true);
-    assert_string_equal(comment(&losses, 500), "thread a?b??: 500 ms of CPU time not sampled (SIGPROF blocked)");
+    assert_string_equal(comment(&losses, 500),
+                        "thread a?b??: 500 ms of CPU time not sampled (SIGPROF blocked, or the kernel was late)");
 }
 
 static void the_longest_line_ends_with_a_whole_clause(void **state)
 {
     struct rt__cpu_losses losses = {.dropped = UINT64_MAX};
-    char line[256], small[70];
+    char line[sizeof(((struct rt__profile *)0)->comment)], small[70];
     (void)state;
     lose(&losses, "sixteen bytes!!!", UINT64_MAX / MS, 0, true);
     lose(&losses, "fifteen bytes!!", UINT64_MAX / MS, 0, true);

@@ -84,7 +84,8 @@ static void add_thread(struct line *line, const struct rt__cpu_loss *loss)
         }
     }
     add_clause(line, "thread %s: %llu ms of CPU time not sampled (%s)", name,
-               (unsigned long long)(loss->ns / NS_PER_MS), loss->had_timer ? "SIGPROF blocked, or the kernel was late" : "no timer");
+               (unsigned long long)(loss->ns / NS_PER_MS),
+               loss->had_timer ? "SIGPROF blocked, or the kernel was late" : "no timer");
 }
 
 void rt__cpu_losses_comment(const struct rt__cpu_losses *losses, uint64_t process_ns, char *out, size_t size)

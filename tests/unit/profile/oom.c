@@ -20,6 +20,7 @@ static void a_profile_is_written_whole_or_not_at_all(void **state)
 #else
 
 #define BLOCK 65536
+#define TRIES 100 /* the blocks, one more at each try, last for some 40 */
 
 struct chain {
     struct chain *next;
@@ -73,7 +74,8 @@ static bool write_one(enum writing what, const struct rt__profile *p, struct rt_
     }
 }
 
-/* Tries with more and more memory until it is enough. */
+/* Tries with more and more memory until it is enough. Blocks that were freed are of no use to a large text where crumbs
+ * stand between them; then those go too, and in the end the limit. */
 static void check(enum writing what, const struct rt__profile *p)
 {
     struct rt__bytes want = {0}, got = {0};
@@ -87,12 +89,18 @@ static void check(enum writing what, const struct rt__profile *p)
     assert_int_equal(setrlimit(RLIMIT_DATA, &small), 0);
     struct chain *chain = exhaust(BLOCK, NULL);
     struct chain *crumbs = exhaust(64, exhaust(4096, NULL));
-    for (size_t n = 1; chain && !is_whole; n++) {
+    for (size_t n = 1; !is_whole && n < TRIES; n++) {
         is_whole = write_one(what, p, &got);
         failures += !is_whole;
         is_right = is_whole && got.len == want.len && memcmp(got.data, want.data, want.len) == 0;
         rt__bytes_release(&got);
-        chain = free_some(chain, n);
+        if (chain) {
+            chain = free_some(chain, n);
+        } else if (crumbs) {
+            crumbs = free_some(crumbs, SIZE_MAX);
+        } else {
+            setrlimit(RLIMIT_DATA, &old);
+        }
     }
     free_some(chain, SIZE_MAX);
     free_some(crumbs, SIZE_MAX);

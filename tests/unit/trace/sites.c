@@ -110,7 +110,8 @@ static void an_id_that_was_never_given_is_no_site(void **state)
 static void a_few_sites_take_little_memory_and_leave_errno_alone(void **state)
 {
     (void)state;
-    assert_in_range(rt__os_mapped(RT__OS_OTHER) - mapped_before, 1, 32 << 10); /* by all of the tests before */
+    /* By all of the tests before; a thread of the runtime that began meanwhile has its own there. */
+    assert_in_range(rt__os_mapped(RT__OS_OTHER) - mapped_before, 1, 128 << 10);
     errno = EDOM;
     rt__site("errno", &places[6]);
     assert_int_equal(errno, EDOM);

@@ -28,7 +28,7 @@
 #include "runtime/unwind/unwind.h"
 
 /* For what calls a function that does not return: before such a call AddressSanitizer looks for the bounds of the
- * stack, by malloc, which this thread may have been interrupted in. */
+ * stack, by malloc, in which this thread, or one that waits for its end, may have been interrupted. */
 #define RT__CRASH_LAST_CALL __attribute__((no_sanitize("address")))
 
 /* ---- handler.c ---- */

@@ -14,15 +14,14 @@
 
 #define MESSAGE_BYTES 1024
 
-static RT__CRASH_LAST_CALL __attribute__((noreturn)) void die(const char *before, const char *message,
-                                                              const void *caller)
+static __attribute__((noreturn)) void die(const char *before, const char *message, const void *caller)
 {
     uintptr_t pcs[RT__STACK_MAX];
     struct rt__crash_cause cause = {.signal = SIGABRT, .before = before, .message = message};
     rt__crash_die(&cause, pcs, rt__caller_stack(caller, pcs));
 }
 
-RT_API RT__CRASH_LAST_CALL void rt_panic(const char *fmt, ...)
+RT_API void rt_panic(const char *fmt, ...)
 {
     char message[MESSAGE_BYTES];
     va_list args;
@@ -37,8 +36,7 @@ RT_API RT__CRASH_LAST_CALL void rt_panic(const char *fmt, ...)
 RT_API void __assert_fail(const char *assertion, const char *file, unsigned line, const char *function) __THROW
     __attribute__((noreturn));
 
-RT_API RT__CRASH_LAST_CALL void __assert_fail(const char *assertion, const char *file, unsigned line,
-                                              const char *function)
+RT_API void __assert_fail(const char *assertion, const char *file, unsigned line, const char *function)
 {
     char before[MESSAGE_BYTES];
     const char *program = program_invocation_short_name;

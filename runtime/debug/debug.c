@@ -123,7 +123,7 @@ static rt__page *find_page(const struct route *r, const struct rt_debug_request 
     return equals(req->method, req->method_len, "POST") ? r->post : NULL;
 }
 
-bool rt_debug_is_loopback(const struct sockaddr *peer)
+RT_API bool rt_debug_is_loopback(const struct sockaddr *peer)
 {
     return env_address_is_loopback(peer);
 }

@@ -19,8 +19,8 @@
 #define SLOTS 1024u
 
 /* A sample stands for more than one period when the kernel was late, or when the thread was in one
- * long system call. More than a second in one piece means that the signal was blocked meanwhile, and then
- * the place where it was let through is not the place where the time went. */
+ * long system call. More than a second in one piece means that the signal was blocked meanwhile, or the machine very
+ * crowded, and then the place where it was let through is not the place where the time went. */
 #define WEIGHT_MOST 100u
 
 struct slot {

@@ -1,4 +1,4 @@
-/* web.c - routes, query strings, errors, numbers and addresses: the pure parts of app/web. */
+/* web.c - routes, query strings, errors and numbers: the pure parts of app/web. */
 #include "app/web/web.h"
 
 #include <float.h>

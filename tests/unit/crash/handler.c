@@ -3,6 +3,7 @@
 #include "tests/unit/crash/child.h"
 
 #include <assert.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -111,6 +112,37 @@ static void waits_in_two_threads(void)
     pthread_setname_np(thread, "waiter");
     fprintf(stderr, "ready\n");
     waits(NULL);
+}
+
+/* What AddressSanitizer calls before a call that does not return, and what uses malloc. */
+static volatile bool is_dying;
+
+#ifndef __SANITIZE_THREAD__ /* it asks before there is a dlsym */
+int pthread_getattr_np(pthread_t thread, pthread_attr_t *attr)
+{
+    static int (*libcs)(pthread_t, pthread_attr_t *);
+    if (is_dying) {
+        syscall(SYS_exit_group, 94);
+    }
+    if (libcs == NULL) {
+        libcs = (int (*)(pthread_t, pthread_attr_t *))dlsym(RTLD_NEXT, "pthread_getattr_np");
+    }
+    return libcs(thread, attr);
+}
+#endif
+
+static void dies_by_sigquit(void)
+{
+    is_dying = true;
+    syscall(SYS_tgkill, getpid(), rt__os_tid(), SIGQUIT);
+}
+
+static void nobody_asks_libc_for_the_bounds_of_the_stack_while_the_process_dies(void **state)
+{
+    (void)state;
+    start(dies_by_sigquit, ENV_TB_ALL, false);
+    end();
+    assert_exit(2);
 }
 
 static void sigquit_says_where_all_threads_are_and_exits_with_2(void **state)
@@ -307,6 +339,7 @@ int main(void)
         cmocka_unit_test(at_level_crash_a_panic_dies_of_sigabrt),
         cmocka_unit_test(a_failed_assertion_says_libcs_line_and_why),
         cmocka_unit_test(of_eight_threads_that_panic_at_once_one_speaks),
+        cmocka_unit_test(nobody_asks_libc_for_the_bounds_of_the_stack_while_the_process_dies),
         cmocka_unit_test(sigquit_says_where_all_threads_are_and_exits_with_2),
         cmocka_unit_test(at_level_crash_sigquit_dies_of_itself),
         cmocka_unit_test(with_sigquit_continue_the_process_lives_on_and_can_be_asked_again),

@@ -331,6 +331,7 @@ static void threads_answer_while_a_cpu_profile_runs_and_both_are_right(void **st
     struct worker w = {.name = "spinner", .work = spin};
     struct rt__profile p, cpu;
     int64_t spinning = 0;
+    unsigned answers = 0;
     (void)state;
     SKIP_WHERE_SIGNALS_COME_LATE
     start(&w);
@@ -338,7 +339,9 @@ static void threads_answer_while_a_cpu_profile_runs_and_both_are_right(void **st
     uint64_t began_ns = rt__os_thread_cpu_of_ns(w.tid);
     while (rt__os_thread_cpu_of_ns(w.tid) - began_ns < 300 * MS) {
         collect(&p);
-        assert_true(is_in_spinning(of_thread(&p, w.tid)));
+        const struct rt__sample *s = of_thread(&p, w.tid);
+        assert_true(s->depth == 0 || is_in_spinning(s)); /* on a busy machine it may have had no turn to answer */
+        answers += s->depth > 0;
         rt__profile_release(&p);
     }
     uint64_t used_ns = rt__os_thread_cpu_of_ns(w.tid) - began_ns;
@@ -347,6 +350,7 @@ static void threads_answer_while_a_cpu_profile_runs_and_both_are_right(void **st
     for (size_t i = 0; i < cpu.count; i++) {
         spinning += is_thread(&cpu.samples[i], "spinner") ? cpu.samples[i].values[1] : 0;
     }
+    assert_true(answers > 0);
     assert_true(spinning > (int64_t)used_ns / 2 && spinning < (int64_t)used_ns * 3 / 2);
     rt__profile_release(&cpu);
 }

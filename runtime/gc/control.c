@@ -141,7 +141,7 @@ int64_t rt__gc_limit(void)
 
 bool rt__gc_trim_too_soon(void)
 {
-    return !rt__backend->collected && rt__os_now_ns() - rt__gc_last_end_ns() < TRIM_INTERVAL_NS;
+    return !rt__backend->collected && rt__os_elapsed(rt__gc_last_end_ns(), rt__os_now_ns()) < TRIM_INTERVAL_NS;
 }
 
 /* ---- knobs ------------------------------------------------------------------------------------ */

@@ -94,7 +94,7 @@ static void relieve(void)
         return;
     }
     uint64_t now_ns = rt__os_now_ns(), last_ns = RT__LOAD(last_relief_ns);
-    if (now_ns - last_ns >= RELIEF_INTERVAL_NS &&
+    if (rt__os_elapsed(last_ns, now_ns) >= RELIEF_INTERVAL_NS &&
         __atomic_compare_exchange_n(&last_relief_ns, &last_ns, now_ns, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
         rt__give_back(true);
         rt__scavenger_wake();

@@ -57,7 +57,7 @@ static void run_due_cycle(uint64_t now_ns)
     uint64_t last_ns = rt__gc_last_end_ns();
     bool something = heap_bytes > RT__LOAD(rt__gc.live_bytes);
     bool off = RT__LOAD(rt__gc.gc_percent) < 0 && rt__gc_limit() == ENV_MEMORY_LIMIT_OFF;
-    if (something && !off && now_ns - (last_ns ? last_ns : rt__os_start_ns()) >= PERIODIC_NS) {
+    if (something && !off && rt__os_elapsed(last_ns ? last_ns : rt__os_start_ns(), now_ns) >= PERIODIC_NS) {
         rt__gc_run(RT__GC_PERIODIC);
     }
 }

@@ -25,6 +25,12 @@ uint64_t rt__os_process_cpu_ns(void); /* of all threads, those that ended includ
 clockid_t rt__os_thread_clock(pid_t tid);
 /* Program start on rt__os_now_ns's clock: taken at the runtime's first call, before main. */
 uint64_t rt__os_start_ns(void);
+/* From then to now, on any clock. 0 when then is the later one, as it is when another thread stored it after this one
+ * had read now: a plain difference would be the longest time there is. */
+static inline uint64_t rt__os_elapsed(uint64_t then, uint64_t now)
+{
+    return now > then ? now - then : 0;
+}
 
 /* ---- pages.c: the runtime's own memory, accounted by what it is for ---- */
 enum rt__os_use { RT__OS_MCACHE, RT__OS_BUCKETS, RT__OS_GC, RT__OS_OTHER, RT__OS_USES };

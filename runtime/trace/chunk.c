@@ -130,7 +130,7 @@ static bool is_stale(const struct place *p, uint64_t word, uint64_t now)
     if (!is_over(word) || STATE(word) == FREE) {
         return is_over(word);
     }
-    return least != 0 && now - __atomic_load_n(&p->chunk->last_ticks, __ATOMIC_RELAXED) > least;
+    return least != 0 && rt__os_elapsed(__atomic_load_n(&p->chunk->last_ticks, __ATOMIC_RELAXED), now) > least;
 }
 
 /* The hand is at about the oldest, so a few younger ones say that there is no use in going on. What is in use says

@@ -114,12 +114,23 @@ static void id_zero_and_negative_ids_are_nobody(void **state)
     assert_true(rt__os_thread_cpu_of_ns(-1) == 0);
 }
 
+/* As a time is that another thread took after this one read the clock. */
+static void no_time_has_passed_since_what_is_yet_to_come(void **state)
+{
+    (void)state;
+    assert_int_equal(rt__os_elapsed(3, 10), 7);
+    assert_int_equal(rt__os_elapsed(10, 10), 0);
+    assert_int_equal(rt__os_elapsed(11, 10), 0);
+    assert_int_equal(rt__os_elapsed(0, UINT64_MAX), UINT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(monotonic_time_moves_while_asleep_and_cpu_time_hardly),
         cmocka_unit_test(wall_clock_is_the_one_of_time),
         cmocka_unit_test(start_is_fixed_before_main_and_stays),
+        cmocka_unit_test(no_time_has_passed_since_what_is_yet_to_come),
         cmocka_unit_test(cpu_time_of_another_thread_is_seen_from_here),
         cmocka_unit_test(id_zero_and_negative_ids_are_nobody),
     };

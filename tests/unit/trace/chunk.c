@@ -205,6 +205,26 @@ static void one_older_than_the_age_is_taken_again_though_there_is_room_for_more(
     rt__chunk_give_up(made, rt__ticks(), false);
 }
 
+/* Its thread may be faster than one that has just read the clock and looks for a chunk. */
+static void one_that_was_given_up_a_moment_after_now_is_not_old(void **state)
+{
+    (void)state;
+    struct rt__chunk *all[4 * MOST];
+    size_t n = rt__chunks_bytes() / RT__CHUNK_BYTES;
+    uint64_t minute = 60 * rt__clock_ticks_per_s();
+    assert_in_range(n, 1, 4 * MOST);
+    rt__chunks_set(n * RT__CHUNK_BYTES, 10 * minute);
+    for (size_t i = 0; i < n; i++) {
+        all[i] = take_filled(1, i);
+    }
+    for (size_t i = 0; i < n; i++) {
+        rt__chunk_give_up(all[i], rt__ticks() + minute, false);
+    }
+    rt__chunks_set((n + 1) * RT__CHUNK_BYTES, 10 * minute);
+    assert_non_null(rt__chunk_take());
+    assert_int_equal(rt__chunks_bytes(), (n + 1) * RT__CHUNK_BYTES);
+}
+
 static void with_no_age_what_is_full_is_left_alone_while_there_is_room(void **state)
 {
     (void)state;
@@ -456,6 +476,7 @@ int main(void)
         test(kept_ones_are_passed_over_until_they_are_let_go),
         test(with_no_age_what_is_full_is_left_alone_while_there_is_room),
         test(one_older_than_the_age_is_taken_again_though_there_is_room_for_more),
+        test(one_that_was_given_up_a_moment_after_now_is_not_old),
         test(old_ones_are_found_behind_those_that_are_owned),
         test(all_chunks_with_events_are_copied_by_thread_and_index),
         test(kept_ones_up_to_a_serial_are_copied_once_in_the_order_of_serials),

@@ -26,9 +26,20 @@ class Tasks(FreshCase):
         trace.tasks.pop("work", None)
         return trace
 
-    @staticmethod
-    def unended(trace):
-        return [name for name, task in trace.tasks.items() if task.begun != task.ended]
+    def trace_without_open_tasks(self, app):
+        """The first of several traces in which each task has ended."""
+        seen = []
+
+        def look():
+            trace = self.trace(app)
+            seen.append({name: (task.begun, task.ended) for name, task in trace.tasks.items()
+                         if task.begun != task.ended})
+            return None if seen[-1] else trace
+
+        try:
+            return eventually(look, "each task has ended", 60)
+        except AssertionError as error:
+            raise AssertionError("%s; begun and ended, by name, in each trace: %s" % (error, seen)) from None
 
     def test_each_answer_is_one_task_called_by_its_route_however_it_came_out(self):
         asked = collections.Counter()
@@ -62,8 +73,7 @@ class Tasks(FreshCase):
             ask("/debug/*", "GET", "/debug/memstats", 200)
             ask("(unread)", "POST", "/rooms", 413, headers={"Content-Length": "65537"})
             ask("(unread)", "POST", "/auth/login", 417, headers={"Expect": "nonsense", "Content-Length": "5"})
-            trace = eventually(lambda: (lambda got: None if self.unended(got) else got)(self.trace(app)),
-                               "each task has ended", 60)
+            trace = self.trace_without_open_tasks(app)
         waits = trace.tasks.pop("database", gotrace.Task())
         self.assertEqual({name: task.begun for name, task in trace.tasks.items()}, dict(asked))
         # Two bookings and a ping on SQLite's writing thread; on PostgreSQL all that asks the database.
@@ -85,7 +95,7 @@ class Tasks(FreshCase):
                                self.seed_user.encode())
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 client.close()
-            eventually(lambda: not self.unended(self.trace(app)), "each task has ended", 60)
+            self.trace_without_open_tasks(app)
             self.ask("GET", "/rooms", 200, app=app)
             self.assertGreater(self.trace(app).tasks["GET /rooms"].begun, 0)
 

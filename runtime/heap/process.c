@@ -463,7 +463,7 @@ void rt__process_held_again(void)
 
 void rt__process_held(uint64_t *held_bytes, uint64_t *peak_bytes)
 {
-    uint64_t age_ns = rt__os_now_ns() - __atomic_load_n(&measured.at_ns, __ATOMIC_ACQUIRE);
+    uint64_t age_ns = rt__os_elapsed(__atomic_load_n(&measured.at_ns, __ATOMIC_ACQUIRE), rt__os_now_ns());
     if (age_ns >= MEASURE_EVERY_NS && age_ns >= 100 * __atomic_load_n(&measured.cost_ns, __ATOMIC_RELAXED)) {
         rt__process_held_again();
     }

@@ -96,7 +96,15 @@ static void stop(struct worker *w)
 static void spin(struct worker *w)
 {
     while (!is_stopped(w)) {
-        burn_spinning(1 * MS);
+        burn_spinning(20 * MS);
+    }
+}
+
+/* Until it has used more time than a thread takes to get as far as its work. */
+static void wait_for_spinning(const struct worker *w)
+{
+    while (rt__os_thread_cpu_of_ns(w->tid) < 5 * MS) {
+        sched_yield();
     }
 }
 
@@ -138,6 +146,7 @@ static void a_spinning_thread_is_listed_with_its_function_its_name_and_its_label
     (void)state;
     SKIP_WHERE_SIGNALS_COME_LATE
     start(&w);
+    wait_for_spinning(&w);
     wait_for_state(&w, 'R');
     collect(&p);
     stop(&w);
@@ -335,6 +344,7 @@ static void threads_answer_while_a_cpu_profile_runs_and_both_are_right(void **st
     (void)state;
     SKIP_WHERE_SIGNALS_COME_LATE
     start(&w);
+    wait_for_spinning(&w);
     assert_int_equal(rt__cpu_profile_begin(), 0);
     uint64_t began_ns = rt__os_thread_cpu_of_ns(w.tid);
     while (rt__os_thread_cpu_of_ns(w.tid) - began_ns < 300 * MS) {

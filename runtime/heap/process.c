@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include "runtime/heap/mimalloc_page.h"
 #include "runtime/heap/sample.h"
 #include "runtime/heap/watcher.h"
@@ -390,6 +391,16 @@ static void return_tail(void)
     mi_free(p);
 }
 
+/* Forced, mimalloc's main thread takes over the pages that ended threads have left, from any arena (2.0.9,
+ * _mi_abandoned_reclaim_all; all other ways of taking over ask whether the arena suits). Ordinary blocks would then
+ * come to lie among sampled ones, and be taken for such by whoever frees or grows them. Unforced it frees its empty
+ * pages as well; what else is in a forced collection comes with that of the sampled blocks' heap, which is
+ * not the thread's first and takes nothing over. */
+static bool may_force(void)
+{
+    return rt__sampled_bytes == 0 || rt__os_tid() != getpid();
+}
+
 void rt__process_collect(bool purge)
 {
     if (!purge) {
@@ -402,7 +413,7 @@ void rt__process_collect(bool purge)
      * thread that frees meanwhile purges early, which is harmless, and two purges at once put the
      * same value back. */
     mi_option_set(mi_option_decommit_delay, 0);
-    mi_collect(true);
+    mi_collect(may_force());
     rt__sample_collect(rt__self_ptr, true);
     return_tail();
     mi_option_set(mi_option_decommit_delay, decommit_delay_ms);

@@ -200,8 +200,9 @@ size_t rt__sample_size(const void *p)
 
 void rt__sample_collect(struct rt__thread *t, bool purge)
 {
-    if (t && t->sampled_heap) {
-        mi_heap_collect(t->sampled_heap, purge);
+    mi_heap_t *heap = t && purge ? heap_of(t) : t ? t->sampled_heap : NULL;
+    if (heap) {
+        mi_heap_collect(heap, purge);
     }
 }
 

@@ -91,7 +91,7 @@ void *rt__sample_alloc(struct rt__thread *t, size_t size, size_t alignment, bool
 size_t rt__sample_free(void *p);
 /* The size that a sampled block is counted with. */
 size_t rt__sample_size(const void *p);
-/* mi_collect for the calling thread's sampled blocks. */
+/* mi_collect for the calling thread's sampled blocks; with purge also for what belongs to no thread now. */
 void rt__sample_collect(struct rt__thread *t, bool purge);
 
 #endif

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include "runtime/cruntime.h"
 #include "runtime/heap/account.h"
+#include "runtime/heap/process.h"
 #include "runtime/heap/sample.h"
 
 #define RATE 524288
@@ -210,6 +211,28 @@ static void a_sampled_block_outlives_its_thread_and_is_freed_by_another(void **s
     }
 }
 
+/* The pages that a thread leaves behind are another's sooner or later: they may hold no blocks but sampled ones, since
+ * all that lies there is taken for one. */
+static void when_its_thread_has_ended_no_other_block_comes_to_lie_beside_a_sampled_one(void **state)
+{
+    enum { OTHERS = 20000 };
+    static void *blocks[1000], *others[OTHERS];
+    pthread_t thread;
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, allocate_all, blocks), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    rt_set_mem_profile_rate(0);
+    rt__process_collect(true);
+    for (int i = 0; i < OTHERS; i++) {
+        others[i] = malloc(1100 + (size_t)i % 8000);
+        assert_false(rt__sampled(others[i]));
+    }
+    for (int i = 0; i < OTHERS; i++) {
+        free(others[i]);
+    }
+    free_all(blocks);
+}
+
 /* The same allocations, counted twice: by size class, sampled or not. */
 static void count_some(struct rt__account *difference)
 {
@@ -276,6 +299,7 @@ int main(void)
         SAMPLED(realloc_crosses_from_a_sampled_block_to_one_that_is_not),
         SAMPLED(more_than_there_is_fails_as_without_sampling),
         SAMPLED(a_sampled_block_outlives_its_thread_and_is_freed_by_another),
+        SAMPLED(when_its_thread_has_ended_no_other_block_comes_to_lie_beside_a_sampled_one),
         SAMPLED(a_sampled_block_is_counted_in_the_class_that_it_would_have_been_in),
         SAMPLED(at_a_rate_of_0_nothing_is_sampled),
         SAMPLED(a_negative_rate_only_reads),

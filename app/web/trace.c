@@ -5,7 +5,8 @@
  * allows asks for a snapshot, after its end has been recorded: the snapshot holds all of it. Those that are long on
  * purpose, profiles and /trace itself, do not count as slow.
  *
- * Writing a snapshot takes some 100 ms and a wait for the disk, so it is done by the threads that profiles are made on.
+ * Writing a snapshot takes some 10 ms, the first one 100, and a wait for the disk, so it is done by the threads that
+ * profiles are made on.
  */
 #include "app/web/web.h"
 

@@ -1,11 +1,12 @@
 /* symbols.c - a session: opened for one profile, asked for each of its addresses, closed.
  *
  * An address is asked for DWARF first (symbols_debug.c), then for a symbol (symbols_names.c); what has neither gets a
- * name made up from its object and the start of its function. Answers are kept by address until the session ends,
- * because the same callers are in most stacks of a profile.
+ * name made up from its object and the start of its function. Answers of this process are kept, also for the next
+ * session (symbols_answers.c); files are opened for addresses that have none.
  *
  * libdw is not safe for several threads, so there is one session at a time: opening waits for the other to be
- * closed. A child of a fork begins without a session, whatever another thread of the parent was doing.
+ * closed. A child of a fork begins without a session and without answers, whatever another thread of the parent was
+ * doing.
  */
 #include "runtime/symbols/symbols_parts.h"
 
@@ -15,16 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct rt__answer {
-    uintptr_t pc;
-    uint32_t first, count; /* count 0: a free place */
-};
-
 static pthread_mutex_t one_session = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+/* Of the session before, under the lock. */
+static struct rt__answers last_answers;
+static struct rt__loads last_loads;
+
+/* What was kept stays in the child, unused: another thread may have been handing it on. */
 static void forget_session(void)
 {
+    last_answers = (struct rt__answers){.table = NULL};
     pthread_mutex_init(&one_session, NULL);
 }
 
@@ -50,15 +52,38 @@ static bool read_objects(struct rt__symbols *s, pid_t pid)
 {
     if (pid == 0) {
         s->own = (uintptr_t)rt__debug_find;
-        return rt__objects_read(&s->objects, &s->strings, "/proc/self/maps");
+        return rt__objects_read(&s->objects, &s->answers.strings, "/proc/self/maps");
     }
     struct rt__objects own = {0};
-    bool is_read = rt__objects_read(&own, &s->strings, "/proc/self/maps") &&
-                   rt__objects_read_of(&s->objects, &s->strings, pid, &own);
+    bool is_read = rt__objects_read(&own, &s->answers.strings, "/proc/self/maps") &&
+                   rt__objects_read_of(&s->objects, &s->answers.strings, pid, &own);
     s->is_other = true;
     s->own = own_address_in(&s->objects, &own);
     rt__objects_release(&own);
     return is_read;
+}
+
+/* Before the objects are read: what is loaded meanwhile makes the answers the last of their kind. */
+static void take_answers(struct rt__symbols *s)
+{
+    s->loads = rt__loads_now();
+    if (rt__loads_same(&s->loads, &last_loads)) {
+        s->answers = last_answers;
+        last_answers = (struct rt__answers){.table = NULL};
+    } else {
+        rt__answers_release(&last_answers);
+    }
+}
+
+static void hand_answers_on(struct rt__symbols *s)
+{
+    struct rt__loads now = rt__loads_now();
+    if (!s->is_other && rt__loads_same(&s->loads, &now) && rt__answers_bytes(&s->answers) <= RT__ANSWERS_BYTES) {
+        last_answers = s->answers;
+        last_loads = now;
+    } else {
+        rt__answers_release(&s->answers);
+    }
 }
 
 /* pid 0: of this process. */
@@ -71,10 +96,10 @@ static struct rt__symbols *open_session(pid_t pid)
         pthread_mutex_unlock(&one_session);
         return NULL;
     }
-    if (read_objects(s, pid)) {
-        s->dwfl = rt__images_begin(&s->objects);
+    if (pid == 0) {
+        take_answers(s);
     }
-    if (s->dwfl == NULL) {
+    if (!read_objects(s, pid)) {
         rt__symbols_close(s);
         return NULL;
     }
@@ -98,9 +123,7 @@ void rt__symbols_close(struct rt__symbols *s)
     }
     rt__objects_release(&s->objects);
     dwfl_end(s->dwfl);
-    rt__strings_release(&s->strings);
-    free(s->answers);
-    free(s->found);
+    hand_answers_on(s);
     free(s);
     pthread_mutex_unlock(&one_session);
 }
@@ -124,7 +147,7 @@ static const char *made_up(struct rt__symbols *s, const struct rt__object *o, ui
     } else {
         snprintf(name, sizeof name, "0x%" PRIxPTR, start);
     }
-    const char *kept = rt__strings_keep(&s->strings, name, strlen(name));
+    const char *kept = rt__strings_keep(&s->answers.strings, name, strlen(name));
     return kept != NULL ? kept : "?";
 }
 
@@ -132,18 +155,28 @@ static const char *made_up(struct rt__symbols *s, const struct rt__object *o, ui
 static const char *without_version(struct rt__symbols *s, const char *name)
 {
     size_t len = strcspn(name, "@");
-    const char *kept = name[len] != '\0' && len > 0 ? rt__strings_keep(&s->strings, name, len) : NULL;
+    const char *kept = name[len] != '\0' && len > 0 ? rt__strings_keep(&s->answers.strings, name, len) : NULL;
     return kept != NULL ? kept : name;
 }
 
-static size_t look_up(struct rt__symbols *s, uintptr_t pc, struct rt__symbol *out, size_t max)
+/* The object that the address is in, whose file may then be asked; NULL: none. Without memory for libdwfl's session
+ * names are made up. */
+static struct rt__object *object_at(struct rt__symbols *s, uintptr_t pc)
 {
     struct rt__object *o = rt__objects_find(&s->objects, pc);
+    if (o != NULL && s->dwfl == NULL) {
+        s->dwfl = rt__images_begin(&s->objects);
+    }
+    return o;
+}
+
+static size_t look_up(struct rt__symbols *s, struct rt__object *o, uintptr_t pc, struct rt__symbol *out)
+{
     if (o == NULL) {
         out[0] = (struct rt__symbol){.name = made_up(s, NULL, pc)};
         return 1;
     }
-    size_t n = rt__debug_find(s, o, pc, out, max);
+    size_t n = rt__debug_find(s, o, pc, out, RT__INLINE_MAX);
     if (n > 0) {
         return n;
     }
@@ -159,9 +192,8 @@ static size_t look_up(struct rt__symbols *s, uintptr_t pc, struct rt__symbol *ou
     return 1;
 }
 
-uintptr_t rt__symbols_function_start(struct rt__symbols *s, uintptr_t pc)
+static uintptr_t function_start(struct rt__symbols *s, struct rt__object *o, uintptr_t pc)
 {
-    struct rt__object *o = rt__objects_find(&s->objects, pc);
     if (o == NULL && s->is_other) {
         return pc;
     }
@@ -169,74 +201,29 @@ uintptr_t rt__symbols_function_start(struct rt__symbols *s, uintptr_t pc)
     return start != 0 ? start : o != NULL && rt__names_find(o, pc, &start) != NULL ? start : pc;
 }
 
-/* ---- answers that are kept ---- */
-
-/* The place of the address in a table that has free places. */
-static struct rt__answer *place_of(struct rt__answer *table, size_t room, uintptr_t pc)
-{
-    size_t i = (pc * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
-    while (table[i & (room - 1)].count != 0 && table[i & (room - 1)].pc != pc) {
-        i++;
-    }
-    return &table[i & (room - 1)];
-}
-
-/* Keeps a third of the table free. */
-static bool make_place(struct rt__symbols *s)
-{
-    if (s->answers_room > 0 && s->answers_count < s->answers_room / 3 * 2) {
-        return true;
-    }
-    size_t room = s->answers_room ? s->answers_room * 2 : 1024;
-    struct rt__answer *table = calloc(room, sizeof *table);
-    if (table == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < s->answers_room; i++) {
-        if (s->answers[i].count != 0) {
-            *place_of(table, room, s->answers[i].pc) = s->answers[i];
-        }
-    }
-    free(s->answers);
-    s->answers = table;
-    s->answers_room = room;
-    return true;
-}
-
-static void keep(struct rt__symbols *s, uintptr_t pc, const struct rt__symbol *found, size_t n)
-{
-    size_t first = s->found_count;
-    if (!make_place(s)) {
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct rt__symbol *all = rt__array_grown(s->found, s->found_count, &s->found_room, sizeof *all);
-        if (all == NULL) {
-            return;
-        }
-        s->found = all;
-        all[s->found_count++] = found[i];
-    }
-    *place_of(s->answers, s->answers_room, pc) = (struct rt__answer){pc, (uint32_t)first, (uint32_t)n};
-    s->answers_count++;
-}
-
 size_t rt__symbols_find(struct rt__symbols *s, uintptr_t pc, struct rt__symbol *out, size_t max)
 {
     struct rt__symbol found[RT__INLINE_MAX];
-    const struct rt__symbol *from = found;
-    const struct rt__answer *known = s->answers_room > 0 ? place_of(s->answers, s->answers_room, pc) : NULL;
     size_t n;
-    if (known != NULL && known->count != 0) {
-        from = &s->found[known->first];
-        n = known->count;
-    } else {
-        n = look_up(s, pc, found, RT__INLINE_MAX);
-        keep(s, pc, found, n);
+    const struct rt__symbol *from = rt__answers_find(&s->answers, pc, &n);
+    if (from == NULL) {
+        struct rt__object *o = object_at(s, pc);
+        from = found;
+        n = look_up(s, o, pc, found);
+        /* Else there was no file, and the next session may find it. */
+        if (o != NULL && rt__image_open(o)) {
+            rt__answers_keep(&s->answers, pc, function_start(s, o, pc), found, n);
+        }
     }
     n = n < max ? n : max;
     memcpy(out, from, n * sizeof *out);
     return n;
+}
+
+uintptr_t rt__symbols_function_start(struct rt__symbols *s, uintptr_t pc)
+{
+    uintptr_t start = rt__answers_start(&s->answers, pc);
+    return start != 0 ? start : function_start(s, object_at(s, pc), pc);
 }
 
 const struct rt__mapping *rt__symbols_mappings(struct rt__symbols *s, size_t *n)

@@ -1,8 +1,9 @@
 /* symbols.h - from addresses to functions, files and lines, inlined frames included, of this process or another.
  *
- * By libdw, from the objects that are loaded and their debug information. A session is opened for one
- * profile and closed after it, so that nothing is kept in between. Allocates, reads files and takes locks: never
- * from inside malloc or a signal handler. A session is used by one thread; sessions wait for each other.
+ * By libdw, from the objects that are loaded and their debug information. A session is opened for one profile and
+ * closed after it, so that no file stays open in between; what it found out is kept, up to some megabytes, for the next
+ * one, until something is loaded or unloaded. Allocates, reads files and takes locks: never from inside malloc or a
+ * signal handler. A session is used by one thread; sessions wait for each other.
  */
 #ifndef RT_SYMBOLS_SYMBOLS_H
 #define RT_SYMBOLS_SYMBOLS_H

@@ -204,7 +204,7 @@ static const char *full_path(struct rt__symbols *s, const struct unit *u, const 
         return NULL;
     }
     rt__path_clean(path);
-    return rt__strings_keep(&s->strings, path, strlen(path));
+    return rt__strings_keep(&s->answers.strings, path, strlen(path));
 }
 
 static void take_row(struct rt__symbols *s, struct unit *u, Dwarf_Line *row, struct rt__symbol *out)
@@ -295,10 +295,10 @@ static const char *name_of(Dwarf_Die *die)
  * with what it says of others, however the compiler was given their names. */
 static const char *root_of(struct rt__symbols *s)
 {
-    if (s->root_sought) {
-        return s->root;
+    if (s->answers.root_sought) {
+        return s->answers.root;
     }
-    s->root_sought = true;
+    s->answers.root_sought = true;
     uintptr_t own = s->own;
     struct rt__object *o = rt__objects_find(&s->objects, own);
     struct rt__debug *d = o != NULL ? debug_of(o) : NULL;
@@ -307,9 +307,9 @@ static const char *root_of(struct rt__symbols *s)
     const char *file = die != NULL ? declared_in(s, u, die) : NULL;
     size_t len = file != NULL ? strlen(file) : 0, tail = strlen(OWN_SOURCE);
     if (len >= tail && strcmp(file + len - tail, OWN_SOURCE) == 0) {
-        s->root = rt__strings_keep(&s->strings, file, len - tail);
+        s->answers.root = rt__strings_keep(&s->answers.strings, file, len - tail);
     }
-    return s->root;
+    return s->answers.root;
 }
 
 static bool is_runtime_source(struct rt__symbols *s, const char *file)

@@ -80,6 +80,26 @@ void rt__build_id_hex(const unsigned char *id, size_t len, char *hex)
 
 /* ---- objects, from the dynamic linker ---- */
 
+static int count_loads(struct dl_phdr_info *info, size_t size, void *loads)
+{
+    if (size >= offsetof(struct dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs) {
+        *(struct rt__loads *)loads = (struct rt__loads){info->dlpi_adds, info->dlpi_subs, true};
+    }
+    return 1;
+}
+
+struct rt__loads rt__loads_now(void)
+{
+    struct rt__loads loads = {.is_known = false};
+    dl_iterate_phdr(count_loads, &loads);
+    return loads;
+}
+
+bool rt__loads_same(const struct rt__loads *a, const struct rt__loads *b)
+{
+    return a->is_known && b->is_known && a->adds == b->adds && a->subs == b->subs;
+}
+
 bool rt__objects_add_mapping(struct rt__objects *o, const struct rt__mapping *mapping)
 {
     struct rt__mapping *all = rt__array_grown(o->mappings, o->mappings_count, &o->mappings_room, sizeof *all);

@@ -1,6 +1,7 @@
 /* symbols_parts.h - what the files of one session of symbols share; symbols.h is for everybody else.
  *
- *   symbols.c           the session: its lock, its cache of answers
+ *   symbols.c           the session, and its lock
+ *   symbols_answers.c   what was found out, kept by address, also for the next session
  *   symbols_objects.c   which objects are loaded where, and the mappings
  *   symbols_process.c   the same of another process, by its maps and the files
  *   symbols_image.c     their files, opened when an address falls into them, and refused when they are others
@@ -37,12 +38,13 @@ bool rt__spans_add(struct rt__spans *s, uint64_t low, uint64_t high, uint32_t wh
 void rt__spans_sort(struct rt__spans *s);
 const struct rt__span *rt__spans_find(const struct rt__spans *s, uint64_t address);
 
-/* Strings that live as long as the session, each of them once. */
+/* Strings that live as long as these, each of them once. */
 #define RT__STRING_CHAINS 1024
 struct rt__strings {
     struct rt__string *chains[RT__STRING_CHAINS];
     struct rt__string_chunk *chunks;
-    size_t left; /* bytes of the newest chunk */
+    size_t left;  /* bytes of the newest chunk */
+    size_t bytes; /* of all chunks */
 };
 /* NULL when there is no memory. */
 const char *rt__strings_keep(struct rt__strings *s, const char *text, size_t len);
@@ -81,6 +83,14 @@ struct rt__objects {
     struct rt__mapping *mappings;
     size_t mappings_count, mappings_room;
 };
+
+/* How often the dynamic linker of this process has loaded and unloaded something: the same counts, the same objects. */
+struct rt__loads {
+    uint64_t adds, subs;
+    bool is_known;
+};
+struct rt__loads rt__loads_now(void);
+bool rt__loads_same(const struct rt__loads *a, const struct rt__loads *b);
 
 /* Reads what is loaded. Without a readable maps file the mappings are the program headers'. */
 bool rt__objects_read(struct rt__objects *o, struct rt__strings *strings, const char *maps_file);
@@ -136,20 +146,39 @@ void rt__names_release(struct rt__names *n);
 /* Whether a function of an object is the runtime's, judged by its name alone. */
 bool rt__name_is_runtime(const struct rt__object *o, const char *name, bool has_source);
 
+/* ---- symbols_answers.c ---- */
+
+/* How much a session may hand on to the next one: fifty times what profiles and traces of the app come to. */
+#define RT__ANSWERS_BYTES ((size_t)4 << 20)
+
+struct rt__answers {
+    struct rt__strings strings; /* of the functions, and what else the session says */
+    struct rt__answer *table;   /* by hash of the address; found[first] and on are its functions */
+    size_t count, room;
+    struct rt__symbol *found;
+    size_t found_count, found_room;
+    const char *root; /* folder with the runtime's sources, ends with "/"; NULL: not known */
+    bool root_sought;
+};
+/* The functions at the address, *n of them; NULL when there is no answer. */
+const struct rt__symbol *rt__answers_find(const struct rt__answers *a, uintptr_t pc, size_t *n);
+/* Where the outermost of them begins; 0 when there is no answer. */
+uintptr_t rt__answers_start(const struct rt__answers *a, uintptr_t pc);
+/* An answer for an address that had none. Files are of a->strings, names from anywhere. */
+void rt__answers_keep(struct rt__answers *a, uintptr_t pc, uintptr_t start, const struct rt__symbol *found, size_t n);
+size_t rt__answers_bytes(const struct rt__answers *a);
+/* To none, as zeros are. */
+void rt__answers_release(struct rt__answers *a);
+
 /* ---- symbols.c ---- */
 
 struct rt__symbols {
-    Dwfl *dwfl;
     struct rt__objects objects;
-    struct rt__strings strings;
-    bool is_other;    /* the process is another one */
-    uintptr_t own;    /* where rt__debug_find is in the process; 0: not known */
-    const char *root; /* folder with the runtime's sources, ends with "/"; NULL: not known */
-    bool root_sought;
-    struct rt__answer *answers; /* a hash table; found[first] and on are the functions */
-    size_t answers_count, answers_room;
-    struct rt__symbol *found;
-    size_t found_count, found_room;
+    struct rt__loads loads; /* when the session began */
+    Dwfl *dwfl;             /* NULL: no file was asked for anything yet */
+    struct rt__answers answers;
+    bool is_other; /* the process is another one */
+    uintptr_t own; /* where rt__debug_find is in the process; 0: not known */
 };
 
 #endif

@@ -99,6 +99,7 @@ static void *take(struct rt__strings *s, size_t size)
         chunk->size = room;
         s->chunks = chunk;
         s->left = room;
+        s->bytes += sizeof *chunk + room;
     }
     void *p = s->chunks->room + (s->chunks->size - s->left);
     s->left -= size;

@@ -24,8 +24,9 @@
 #define STACK_MOST 128  /* addresses of a stack; the recorder keeps fewer */
 #define INLINE_MOST 32u /* functions at one address; symbols/ tells no more apart */
 
-/* The first address of libc in a session takes 0.2 s where libc has debug information, and a writer meets new addresses
- * one by one: with a session for each it would be late. A profile, which has to wait so long, takes as long itself. */
+/* The first address of libc that no session has known takes 0.2 s where libc has debug information, and a writer meets
+ * new addresses one by one: with a session for each it would be late. A profile, which has to wait so long, takes as
+ * long itself. */
 #define SESSION_LEAST_NS UINT64_C(1000000000)
 
 /* One function at an address. */

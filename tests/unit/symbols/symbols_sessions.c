@@ -17,7 +17,7 @@
 #include <cmocka.h>
 #include "runtime/cruntime.h"
 #include "runtime/os/os.h"
-#include "runtime/symbols/symbols.h"
+#include "runtime/symbols/symbols_parts.h"
 
 #define MANY 16
 
@@ -79,33 +79,58 @@ static void assert_all_names(uintptr_t pc, const char *begins_with)
     rt__symbols_close(s);
 }
 
+/* A copy of a library, in a folder of its own, loaded. */
+struct copy {
+    char folder[32], file[64], other[64];
+    void *handle;
+};
+
+static void load_copy(struct copy *c, const char *library)
+{
+    strcpy(c->folder, "/tmp/symbols.XXXXXX");
+    assert_non_null(mkdtemp(c->folder));
+    snprintf(c->file, sizeof c->file, "%s/libcopy.so", c->folder);
+    snprintf(c->other, sizeof c->other, "%s/other.so", c->folder);
+    copy_file(library, c->file);
+    c->handle = dlopen(c->file, RTLD_NOW | RTLD_LOCAL);
+    assert_non_null(c->handle);
+}
+
+static void unload_copy(struct copy *c)
+{
+    dlclose(c->handle);
+    assert_int_equal(unlink(c->file), 0);
+    assert_int_equal(rmdir(c->folder), 0);
+}
+
+/* In one step, so that there is no moment without it. */
+static void replace_copy(struct copy *c, const char *library)
+{
+    copy_file(library, c->other);
+    assert_int_equal(rename(c->other, c->file), 0);
+}
+
+static const char *file_of(const char *library, const char *name)
+{
+    static Dl_info info;
+    assert_true(dladdr((void *)address_of(library, name), &info));
+    return info.dli_fname;
+}
+
 static void a_library_that_was_replaced_is_not_looked_up_in_its_successor(void **state)
 {
     (void)state;
-    Dl_info libz, libelf;
-    char folder[] = "/tmp/symbols.XXXXXX", file[64], other[64];
-    assert_true(dladdr((void *)address_of("libz.so.1", "inflate"), &libz));
-    assert_true(dladdr((void *)address_of("libelf.so.1", "elf_begin"), &libelf));
-    assert_non_null(mkdtemp(folder));
-    snprintf(file, sizeof file, "%s/libcopy.so", folder);
-    snprintf(other, sizeof other, "%s/other.so", folder);
-    copy_file(libz.dli_fname, file);
-    void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-    assert_non_null(handle);
-    uintptr_t inflate = (uintptr_t)dlsym(handle, "inflate");
-    assert_name(inflate, "inflate");
-    assert_int_equal(unlink(file), 0);
+    struct copy c;
+    load_copy(&c, file_of("libz.so.1", "inflate"));
+    uintptr_t inflate = (uintptr_t)dlsym(c.handle, "inflate");
+    assert_int_equal(unlink(c.file), 0);
     assert_name(inflate, "libcopy+0x");
-    copy_file(libelf.dli_fname, other);
-    assert_int_equal(rename(other, file), 0);
+    replace_copy(&c, file_of("libelf.so.1", "elf_begin"));
     assert_all_names(inflate, "libcopy+0x");
     /* The same library again is as good as the one that was deleted. */
-    copy_file(libz.dli_fname, other);
-    assert_int_equal(rename(other, file), 0);
+    replace_copy(&c, file_of("libz.so.1", "inflate"));
     assert_name(inflate, "inflate");
-    dlclose(handle);
-    assert_int_equal(unlink(file), 0);
-    assert_int_equal(rmdir(folder), 0);
+    unload_copy(&c);
 }
 
 static void no_server_is_asked_for_debug_information(void **state)
@@ -183,6 +208,87 @@ static void a_session_leaves_nothing_behind(void **state)
 #endif
 }
 
+static void what_one_session_found_the_next_one_knows_without_a_file(void **state)
+{
+    (void)state;
+    struct rt__symbol first, second;
+    uintptr_t known = (uintptr_t)what_one_session_found_the_next_one_knows_without_a_file + 1;
+    struct rt__symbols *s = rt__symbols_open();
+    first = find_one(s, known);
+    uintptr_t start = rt__symbols_function_start(s, known);
+    assert_non_null(s->dwfl);
+    rt__symbols_close(s);
+    s = rt__symbols_open();
+    second = find_one(s, known);
+    assert_int_equal(rt__symbols_function_start(s, known), start);
+    assert_int_equal(start, known - 1);
+    assert_null(s->dwfl);
+    assert_string_equal(second.name, "what_one_session_found_the_next_one_knows_without_a_file");
+    assert_string_equal(second.file + strlen(second.file) - 18, "symbols_sessions.c");
+    assert_int_equal(second.line, first.line);
+    assert_int_equal(second.start_line, first.start_line);
+    assert_int_equal(second.is_runtime, first.is_runtime);
+    find_one(s, known + 1);
+    assert_non_null(s->dwfl);
+    rt__symbols_close(s);
+}
+
+static void what_was_found_stays_true_when_the_file_is_gone(void **state)
+{
+    (void)state;
+    struct copy c;
+    load_copy(&c, file_of("libz.so.1", "inflate"));
+    uintptr_t inflate = (uintptr_t)dlsym(c.handle, "inflate"), deflate = (uintptr_t)dlsym(c.handle, "deflate");
+    assert_name(inflate, "inflate");
+    replace_copy(&c, file_of("libelf.so.1", "elf_begin"));
+    assert_name(inflate, "inflate");
+    assert_name(deflate, "libcopy+0x");
+    unload_copy(&c);
+}
+
+/* At the place of the one that was unloaded, as likely as not. */
+static void where_a_library_was_unloaded_another_ones_names_are_found(void **state)
+{
+    (void)state;
+    struct copy c;
+    load_copy(&c, file_of("libz.so.1", "inflate"));
+    uintptr_t inflate = (uintptr_t)dlsym(c.handle, "inflate");
+    assert_name(inflate, "inflate");
+    unload_copy(&c);
+    char number[32];
+    snprintf(number, sizeof number, "0x%lx", (unsigned long)inflate);
+    assert_name(inflate, number);
+    load_copy(&c, file_of("libelf.so.1", "elf_begin"));
+    struct rt__symbols *s = rt__symbols_open();
+    assert_string_not_equal(find_one(s, inflate).name, "inflate");
+    rt__symbols_close(s);
+    unload_copy(&c);
+}
+
+static void answers_that_have_become_many_are_let_go(void **state)
+{
+    (void)state;
+    struct rt__symbols *s = rt__symbols_open();
+    size_t n;
+    uintptr_t pc = 0;
+    const struct rt__mapping *m = rt__symbols_mappings(s, &n);
+    while (rt__answers_bytes(&s->answers) <= RT__ANSWERS_BYTES && n > 0) {
+        for (n--, pc = m[n].start; pc < m[n].limit && rt__answers_bytes(&s->answers) <= RT__ANSWERS_BYTES; pc++) {
+            find_one(s, pc);
+        }
+    }
+    assert_true(rt__answers_bytes(&s->answers) > RT__ANSWERS_BYTES);
+    rt__symbols_close(s);
+    s = rt__symbols_open();
+    assert_int_equal(s->answers.count, 0);
+    find_one(s, pc);
+    assert_int_equal(s->answers.count, 1);
+    rt__symbols_close(s);
+    s = rt__symbols_open();
+    assert_int_equal(s->answers.count, 1);
+    rt__symbols_close(s);
+}
+
 /* ---- beside each other ---- */
 
 static bool is_closing;
@@ -235,6 +341,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_library_that_was_replaced_is_not_looked_up_in_its_successor),
         cmocka_unit_test(no_server_is_asked_for_debug_information),
+        cmocka_unit_test(what_one_session_found_the_next_one_knows_without_a_file),
+        cmocka_unit_test(what_was_found_stays_true_when_the_file_is_gone),
+        cmocka_unit_test(where_a_library_was_unloaded_another_ones_names_are_found),
+        cmocka_unit_test(answers_that_have_become_many_are_let_go),
         cmocka_unit_test(a_session_leaves_nothing_behind),
         cmocka_unit_test(a_session_waits_for_the_one_of_another_thread_to_be_closed),
         cmocka_unit_test(a_forked_child_can_open_one_while_its_parent_has_one_open),

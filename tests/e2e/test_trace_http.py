@@ -21,10 +21,16 @@ LONG_S = 600  # of a trace that no test waits for
 GO_BEGIN = re.compile(rb"go 1\.\d\d trace\0\0\0")
 
 
+def wait_for_no_trace(app):
+    """One whose client has gone ends a moment later."""
+    eventually(lambda: app.get("/debug/pprof/trace?seconds=0.001").status == 200, "no trace is being taken", 60)
+
+
 def long_trace(app):
     """A connection on which a trace is being taken that takes too long for any test."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
+        wait_for_no_trace(app)
         client = sent(app, "/debug/pprof/trace?seconds=%d" % LONG_S)
         if app.get("/debug/pprof/trace?seconds=0.001").status == 500 and not has_answer(client):
             return client
@@ -47,6 +53,10 @@ def files_of(app):
 @on_each_heap
 class Trace(AppCase):
     env = {"CMAXPROCS": "2"}
+
+    def setUp(self):
+        super().setUp()
+        wait_for_no_trace(self.app)
 
     def trace(self, query="", kind=BINARY, name="trace"):
         answer = self.ask("GET", "/debug/pprof/trace" + query, 200)

